@@ -1,0 +1,27 @@
+select
+    indicator.plan_id,
+    indicator.indicator_no,
+    indicator.category,
+    indicator.indicator as name_zh,
+    indicator.indicator_en as name_en,
+    indicator.unit,
+    indicator.baseline_raw,
+    indicator.target_raw,
+    indicator.actual_raw,
+    indicator.attribute,
+    indicator.kind,
+    indicator.op,
+    indicator.target_num,
+    indicator.direction,
+    indicator.decimals,
+    indicator.feed,
+    indicator.target_year,
+    plan.title_zh as plan_zh,
+    plan.title_en as plan_en,
+    plan.doc_no as plan_doc_no,
+    indicator.source_doc,
+    indicator.confidence,
+    indicator.note,
+    'stated' as data_basis
+from {{ ref("plan_indicator") }} as indicator
+inner join {{ ref("plan") }} as plan on indicator.plan_id = plan.plan_id

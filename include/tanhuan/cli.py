@@ -1,0 +1,162 @@
+"""The `tanhuan` command: what a person at a terminal can ask for.
+
+Belongs here: options, output, exit codes (0 only if the command did what it says). Does not belong here: the work.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tanhuan.errors import TanhuanError
+from tanhuan.settings import get_settings
+
+app = typer.Typer(
+    help="潭环 tanhuan: the nightly environmental data platform. 每夜拉取、把关、建模、发布。",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+console = Console()
+
+KeyOption = Annotated[
+    str | None,
+    typer.Option("--date", metavar="YYYY-MM-DD", help="数据日 The business date to report on; yesterday if not given."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="给程序看的输出 Print JSON for programs.")]
+
+
+def _resolve(date: str | None) -> dt.date:
+    from tanhuan.nights import resolve_key
+
+    return resolve_key(date, None)
+
+
+@app.command()
+def night(
+    date: KeyOption = None,
+    report: Annotated[bool, typer.Option(help="结束后显示指标 Show the indicators afterwards.")] = True,
+) -> None:
+    """运行一整夜 Run one whole night through the real Airflow DAGs and show what was published.
+
+    Uses the Airflow of `tanhuan up` if that is running, else starts one for the moment. Without TANHUAN_UPSTREAM_URL
+    the feeds come from the stand-in (synthetic rows say so). The first night loads the history and takes longer.
+    """
+    from tanhuan.night_run import run_night
+    from tanhuan.screen import show_publication
+    from tanhuan.services import use_airflow
+
+    settings, key = get_settings(), _resolve(date)
+    console.rule(f"潭环 tanhuan · 夜次 night of {key}")
+    started = time.monotonic()
+    with console.status("启动 Airflow … starting Airflow"), use_airflow(settings) as airflow:
+        console.print(f"  Airflow {airflow.url} [dim]({time.monotonic() - started:.1f} s)[/]")
+        result = run_night(airflow.api, key, settings, console)
+    if not result.published:
+        for failure in result.failures:
+            console.print(f"[red]✗[/] {failure}", markup=True, highlight=False, soft_wrap=True)
+        console.print("[red]未发布 Nothing was published; readers keep the version they had.[/]")
+        raise typer.Exit(1)
+    console.print(f"  夜间流程 the night took [bold]{result.seconds:.1f} s[/]")
+    if report:
+        show_publication(settings, console)
+
+
+@app.command()
+def up(
+    port: Annotated[int | None, typer.Option(help="UI 端口 Port of the UI; TANHUAN_AIRFLOW_PORT if not given.")] = None,
+) -> None:
+    """启动 Airflow Start Airflow (scheduler, API server, DAG processor, triggerer) on loopback until Ctrl-C."""
+    from tanhuan.services import use_airflow
+
+    settings = get_settings()
+    with use_airflow(settings, port or settings.airflow_port) as airflow:
+        console.print(f"[bold]Airflow[/]  {airflow.url}")
+        console.print(f"登录 login  {airflow.user} / {airflow.password}")
+        console.print("打开一夜 open a night: trigger the DAG `night` in the UI, or `make night` in another terminal")
+        console.print("[dim]Ctrl-C 结束 ends it all[/]")
+        try:
+            while True:
+                time.sleep(1)
+        except KeyboardInterrupt:
+            console.print("停止 stopping …")
+
+
+@app.command()
+def show(as_json: JsonOption = False) -> None:
+    """查看当前发布 Show the published indicators, the gates and where the files are."""
+    from tanhuan.screen import list_indicators, show_publication
+
+    if as_json:
+        typer.echo(json.dumps(list_indicators(get_settings()), ensure_ascii=False, indent=1, default=str))
+    else:
+        show_publication(get_settings(), console)
+
+
+@app.command()
+def rebuild() -> None:
+    """重建数仓 Make the private warehouse anew from the lake and publish it under the newest night's date."""
+    from tanhuan.warehouse.rebuild import rebuild_warehouse
+
+    publication = rebuild_warehouse(get_settings(), console)
+    console.print(f"[green]✓[/] {publication.path}\n  content {publication.content_hash}")
+
+
+@app.command()
+def quarantine(
+    load_id: Annotated[str | None, typer.Argument(help="批次号 A load; all held rows are counted if not given.")] = None,
+    limit: Annotated[int, typer.Option(help="行数 Rows to show.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """查看隔离区 Show refused rows as they were received, with every reason."""
+    from tanhuan.screen import show_quarantine
+
+    show_quarantine(get_settings(), load_id, limit, as_json, console)
+
+
+@app.command()
+def standin(
+    port: Annotated[int, typer.Option(help="端口 Port on loopback; 0 takes a free one.")] = 8085,
+) -> None:
+    """启动替身平台 Serve the stand-in for the upstream platforms on loopback until Ctrl-C.
+
+    The login is TANHUAN_UPSTREAM_USER and TANHUAN_UPSTREAM_PASSWORD.
+    """
+    from tanhuan.standin.server import serve
+
+    settings = get_settings()
+    password = settings.upstream_password.get_secret_value()
+    if not password:
+        raise TanhuanError("The stand-in needs a password.", "set TANHUAN_UPSTREAM_PASSWORD.")
+    serve("127.0.0.1", port, settings.upstream_user, password)
+
+
+@app.command()
+def doctor() -> None:
+    """体检 Check that this machine, the upstream and the published version are in order."""
+    from tanhuan.doctor import examine
+
+    findings = examine(get_settings())
+    for finding in findings:
+        console.print(f"{'[green]✓[/]' if finding.ok else '[red]✗[/]'} {finding.what}: {finding.detail}", soft_wrap=True)
+    if not all(f.ok for f in findings):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command; a known failure is a sentence, not a trace."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        app()
+    except TanhuanError as failure:
+        console.print(f"[red]✗[/] {failure}", highlight=False, soft_wrap=True)
+        raise SystemExit(1) from failure
+
+
+if __name__ == "__main__":
+    main()

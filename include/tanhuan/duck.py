@@ -1,0 +1,45 @@
+"""How DuckDB is opened here: one set of options, so that every session sees the same time zone and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from tanhuan.settings import TIME_ZONE, Settings
+
+_OPTIONS: dict[str, str | bool | int | float | list[str]] = {
+    # A missing extension otherwise costs seconds of failed download on a closed network.
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+
+
+@contextmanager
+def open_memory() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database of its own that is gone afterwards."""
+    with duckdb.connect(config=_OPTIONS) as con:
+        _set_time_zone(con)
+        yield con
+
+
+@contextmanager
+def open_warehouse(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open `warehouse.duckdb`; only the refresh writes to it."""
+    settings.root.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(settings.warehouse), read_only=read_only, config=_OPTIONS) as con:
+        _set_time_zone(con)
+        yield con
+
+
+@contextmanager
+def open_published(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the current publication for reading, as an analyst would."""
+    with duckdb.connect(str(settings.published / "current" / "tanhuan.duckdb"), read_only=True, config=_OPTIONS) as con:
+        _set_time_zone(con)
+        yield con
+
+
+def _set_time_zone(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(f"set TimeZone = '{TIME_ZONE.key}'")

@@ -1,0 +1,113 @@
+"""Great Expectations on DuckDB: an ephemeral context, one data source per place, nothing written, nothing sent.
+
+The only module that imports great_expectations; it is imported inside tasks, never by a DAG file.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+# Great Expectations asks for consent at import; the answer is no.
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+# Its own remarks would bury the answers in a task log.
+logging.getLogger("great_expectations").setLevel(logging.WARNING)
+
+import great_expectations as gx
+from great_expectations.core.batch_definition import BatchDefinition
+from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
+from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
+
+from tanhuan.gates import duckdb_dialect
+from tanhuan.gates.results import CheckResult, from_great_expectations, passed
+from tanhuan.gates.suites import Check, Suite
+
+
+class _DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.dialect_module = duckdb_dialect
+
+
+class DuckDBDatasource(SQLDatasource):
+    """The fluent data source `duckdb`: registers `context.data_sources.add_duckdb`."""
+
+    type: Literal["duckdb"] = "duckdb"  # type: ignore[assignment]
+
+    @property
+    def execution_engine_type(self) -> type[SqlAlchemyExecutionEngine]:
+        """The engine that knows DuckDB's regular expressions."""
+        return _DuckDBExecutionEngine
+
+
+class Validator:
+    """Validates checks on a Parquet file or on a table of a DuckDB file; one context a process is enough."""
+
+    def __init__(self) -> None:
+        self._context = gx.get_context(mode="ephemeral")
+        self._context.variables.progress_bars = {"globally": False}
+        self._sources = itertools.count(1)
+
+    @contextmanager
+    def open_parquet(self, path: Path) -> Iterator[BatchDefinition]:
+        """Give a batch of all rows of a Parquet file, read without any database file."""
+        quoted = str(path).replace("'", "''")
+        with self._open_source("duckdb:///:memory:") as source:
+            asset = source.add_query_asset("batch", query=f"select * from read_parquet('{quoted}')")
+            yield asset.add_batch_definition_whole_table("all")
+
+    @contextmanager
+    def open_table(self, database: Path, table: str) -> Iterator[BatchDefinition]:
+        """Give a batch of all rows of a table, through a read-only connection that is closed afterwards."""
+        with self._open_source(f"duckdb:///{database}?access_mode=read_only") as source:
+            yield source.add_table_asset(table, table_name=table).add_batch_definition_whole_table("all")
+
+    @contextmanager
+    def _open_source(self, connection_string: str) -> Iterator[Any]:
+        name = f"source-{next(self._sources)}"
+        source = self._context.data_sources.add_duckdb(name, connection_string=connection_string)
+        try:
+            yield source
+        finally:
+            source.get_engine().dispose()
+            self._context.data_sources.delete(name)
+
+    def check(
+        self, batch: BatchDefinition, suite: Suite, checks: list[Check], parameters: dict[str, Any]
+    ) -> list[CheckResult]:
+        """Return the answers to checks in their order.
+
+        All are first asked for yes or no, which needs half the queries; only those that fail are asked again for
+        counts and samples.
+        """
+        failing = {
+            check.id
+            for check, raw in self._validate(batch, suite.name, checks, parameters, "BOOLEAN_ONLY")
+            if not raw["success"]
+        }
+        details = self._validate(batch, suite.name, [c for c in checks if c.id in failing], parameters, "SUMMARY")
+        found = {check.id: from_great_expectations(check, raw) for check, raw in details}
+        return [found.get(c.id) or passed(c) for c in checks]
+
+    def _validate(
+        self, batch: BatchDefinition, name: str, checks: list[Check], parameters: dict[str, Any], result_format: str
+    ) -> list[tuple[Check, dict[str, Any]]]:
+        if not checks:
+            return []
+        by_id = {c.id: c for c in checks}
+        suite = gx.ExpectationSuite(name=name, expectations=[c.expectation for c in checks])
+        answer = batch.get_batch().validate(suite, result_format=result_format, expectation_parameters=parameters)
+        raws = [r.to_json_dict() for r in answer.results]
+        return [(by_id[raw["expectation_config"]["meta"]["id"]], raw) for raw in raws]
+
+
+@cache
+def get_validator() -> Validator:
+    """Return this process's validator."""
+    return Validator()

@@ -1,0 +1,73 @@
+"""The first half of a feed's night: which business days to ask for, ask, and keep the bytes in landing.
+
+Only this half talks to the network, so only this half is worth trying again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+
+from tanhuan import ledger
+from tanhuan.contracts import Contract, get_contract, tables_of
+from tanhuan.errors import TanhuanError
+from tanhuan.feeds.paged_api import PagedApi
+from tanhuan.landing import Load, new_load, write_load
+from tanhuan.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def land_feed(feed: str, key: dt.date, settings: Settings) -> list[Load]:
+    """Pull every table of a feed for a night; return the loads that are now in landing.
+
+    A table whose history was never loaded gets it first, month by month. A table that cannot be pulled does not stop
+    the others of its feed; after them the failure is raised.
+
+    Raises:
+        TanhuanError: a table could not be pulled; the sentence names feed, table and the next step.
+    """
+    loads: list[Load] = []
+    failures: list[TanhuanError] = []
+    with PagedApi(settings) as api:
+        for table in tables_of(feed):
+            contract = get_contract(table)
+            try:
+                for load in plan_loads(contract, key, settings):
+                    pages = api.fetch(contract, dt.date.fromisoformat(load.first), dt.date.fromisoformat(load.last))
+                    rows = write_load(load, pages, settings)
+                    log.info("landed %s: %d rows, %s to %s (%s)", table, rows, load.first, load.last, load.kind)
+                    loads.append(load)
+            except TanhuanError as failure:
+                log.error("%s", failure)
+                failures.append(failure)
+    if failures:
+        # One that a retry cannot mend goes first: then the task does not try again in vain.
+        raise min(failures, key=lambda f: f.retryable)
+    return loads
+
+
+def plan_loads(contract: Contract, key: dt.date, settings: Settings) -> list[Load]:
+    """Return the pulls a table needs for a night: what is missing of its history, then the night's own window."""
+    if contract.mode == "snapshot":
+        return [new_load(contract, key, key, key)]
+    window_start = key - dt.timedelta(days=contract.window_days - 1)
+    history = [
+        new_load(contract, key, first, last, "history")
+        for first, last in _history_months(contract, window_start)
+        if settings.load_history and ledger.read_day(contract.table, ledger.history_key(first), settings) is None
+    ]
+    return [*history, new_load(contract, key, window_start, key)]
+
+
+def _history_months(contract: Contract, window_start: dt.date) -> list[tuple[dt.date, dt.date]]:
+    """Return the history a contract asks for, cut into months, ending before the night's own window."""
+    months = []
+    for period in contract.history:
+        first = period.from_
+        end = min(period.to or window_start, window_start - dt.timedelta(days=1))
+        while first <= end:
+            next_month = (first.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
+            months.append((first, min(end, next_month - dt.timedelta(days=1))))
+            first = next_month
+    return months

@@ -1,0 +1,231 @@
+"""The processes a night needs on one machine: Airflow and, where no platform is configured, the stand-in.
+
+Belongs here: starting, waiting for health, stopping for certain. Everything binds to loopback.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import requests
+
+from tanhuan.airflow_api import AirflowApi
+from tanhuan.errors import TanhuanError
+from tanhuan.files import read_json, write_bytes, write_json
+from tanhuan.settings import Settings
+
+DAG_IDS = {
+    "night",
+    "night_deadline",
+    "pull_monitoring",
+    "pull_permits",
+    "pull_credit",
+    "pull_returns",
+    "refresh_indicators",
+}
+_START_TIMEOUT_S = 120
+_STOP_TIMEOUT_S = 20
+_ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """A running Airflow: its address, login and a client that is already logged in."""
+
+    url: str
+    user: str
+    password: str
+    api: AirflowApi
+
+
+@contextmanager
+def use_airflow(settings: Settings, port: int | None = None) -> Iterator[Airflow]:
+    """Give the Airflow of this TANHUAN_HOME: the one that `tanhuan up` runs, or one started for the moment.
+
+    Args:
+        port: where to bind; a free port if None.
+    """
+    running = _find_running(settings)
+    if running is not None:
+        yield running
+        return
+    with _use_upstream(settings) as upstream, _start_airflow(settings, port or _find_free_port(), upstream) as airflow:
+        yield airflow
+
+
+def _find_running(settings: Settings) -> Airflow | None:
+    marker = settings.airflow_home / "running.json"
+    if not marker.exists():
+        return None
+    airflow = _describe(settings, read_json(marker)["port"])
+    if not airflow.api.is_healthy():
+        return None
+    airflow.api.login()
+    return airflow
+
+
+@contextmanager
+def _use_upstream(settings: Settings) -> Iterator[dict[str, str]]:
+    """Give the variables by which tasks reach the upstream, starting the stand-in if none is configured."""
+    if settings.upstream_url is not None:
+        yield {}
+        return
+    # A login that exists for this run only.
+    environment = {"TANHUAN_UPSTREAM_USER": "tanhuan", "TANHUAN_UPSTREAM_PASSWORD": secrets.token_urlsafe(24)}
+    with start_standin(environment) as url:
+        yield {**environment, "TANHUAN_UPSTREAM_URL": url}
+
+
+@contextmanager
+def start_standin(environment: dict[str, str], port: int = 0) -> Iterator[str]:
+    """Run the stand-in in a process of its own and give its address."""
+    command = [sys.executable, "-m", "tanhuan.standin", "--port", str(port)]
+    process = subprocess.Popen(  # noqa: S603 - our own module
+        command, env=_base_environment() | environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        yield _read_address(process)
+    finally:
+        _stop(process)
+
+
+def _read_address(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("stand-in ready at "):
+            return line.removeprefix("stand-in ready at ").strip()
+    raise TanhuanError("The stand-in ended before it was ready.", "run `tanhuan standin` to see why.")
+
+
+@contextmanager
+def _start_airflow(settings: Settings, port: int, upstream: dict[str, str]) -> Iterator[Airflow]:
+    home = settings.airflow_home
+    home.mkdir(parents=True, exist_ok=True)
+    airflow = _describe(settings, port)
+    log = (home / "airflow.log").open("ab")
+    process = subprocess.Popen(  # noqa: S603 - the airflow of this environment
+        [str(Path(sys.executable).with_name("airflow")), "standalone"],
+        env=_base_environment() | _airflow_environment(settings, port) | upstream,
+        stdout=log,
+        stderr=log,
+        cwd=settings.project_root,
+        start_new_session=True,
+    )
+    marker = home / "running.json"
+    try:
+        _wait_until_ready(airflow, process, home / "airflow.log")
+        write_json(marker, {"pid": process.pid, "port": port})
+        yield airflow
+    finally:
+        marker.unlink(missing_ok=True)
+        _stop(process)
+        log.close()
+
+
+def _describe(settings: Settings, port: int) -> Airflow:
+    url = f"http://{settings.airflow_host}:{port}"
+    password = _read_password(settings)
+    return Airflow(url, _ADMIN, password, AirflowApi(url, _ADMIN, password))
+
+
+def _read_password(settings: Settings) -> str:
+    """Return the login of this TANHUAN_HOME, made once and kept in a file that only its owner reads."""
+    path = settings.airflow_home / "simple_auth_manager_passwords.json.generated"
+    if not path.exists():
+        passwords = {_ADMIN: secrets.token_urlsafe(12), "viewer": secrets.token_urlsafe(12)}
+        write_bytes(path, json.dumps(passwords).encode())
+        path.chmod(0o600)
+    return str(read_json(path)[_ADMIN])
+
+
+def _wait_until_ready(airflow: Airflow, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while not airflow.api.is_healthy():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise TanhuanError("Airflow did not start.", f"read the end of {log}.")
+        time.sleep(0.2)
+    try:
+        airflow.api.login()
+    except requests.HTTPError as exc:
+        raise TanhuanError(f"Airflow refuses the login ({exc}).", "remove var/airflow and start again.") from exc
+    airflow.api.ensure_pool("warehouse", 1, "one writer of warehouse.duckdb")
+    airflow.api.wait_for_dags(DAG_IDS, _START_TIMEOUT_S)
+
+
+def _base_environment() -> dict[str, str]:
+    """Return this environment, with the virtual environment's programs first and byte code kept."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    bin_folder = str(Path(sys.executable).parent)
+    return environment | {"PATH": f"{bin_folder}{os.pathsep}{environment.get('PATH', '')}", "PYTHONUNBUFFERED": "1"}
+
+
+def _airflow_environment(settings: Settings, port: int) -> dict[str, str]:
+    root = settings.project_root
+    return {
+        "AIRFLOW_HOME": str(settings.airflow_home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(root / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(root / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__DEFAULT_TIMEZONE": "Asia/Shanghai",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{_ADMIN}:admin,viewer:viewer",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{settings.airflow_host}:{port}/execution/",
+        "AIRFLOW__API__HOST": settings.airflow_host,
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(32),
+        # Start-ups are what a night costs: a quick loop, and libraries preloaded (plugins/airflow_local_settings.py).
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+        "TANHUAN_HOME": str(settings.root),
+        "TANHUAN_LAND_RETRIES": os.environ.get("TANHUAN_LAND_RETRIES", "1"),
+        "TANHUAN_LAND_RETRY_DELAY_S": os.environ.get("TANHUAN_LAND_RETRY_DELAY_S", "5"),
+    }
+
+
+def _find_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _stop(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
+    """End a process and all it started: ask its whole group, then insist."""
+    for wanted, patience in ((signal.SIGTERM, _STOP_TIMEOUT_S), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(process.pid, wanted)
+        except ProcessLookupError:
+            break
+        deadline = time.monotonic() + patience
+        while _group_lives(process) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if not _group_lives(process):
+            break
+    process.wait()
+    pipe: IO[str] | IO[bytes] | None = process.stdout
+    if pipe is not None:
+        pipe.close()
+
+
+def _group_lives(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> bool:
+    process.poll()
+    try:
+        os.killpg(process.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

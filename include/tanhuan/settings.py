@@ -1,0 +1,122 @@
+"""The settings of one installation, and the only place that reads the environment.
+
+Every name can be set as an environment variable with the prefix `TANHUAN_`, or in a file `.env` in the working
+directory. Secrets are `SecretStr`: they never show in a log or a repr.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import cached_property, lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+#: Business dates and hours are those of the bureau; there is no daylight saving time.
+TIME_ZONE = ZoneInfo("Asia/Shanghai")
+
+
+class Settings(BaseSettings):
+    """Where things are and how upstreams are reached.
+
+    Attributes:
+        home: holds all state (design: TANHUAN_HOME); nothing is written outside it.
+        project_root: the checkout: dags/, dbt_project/, expectations/.
+        upstream_url: base address of the bureau's data platform; without one, `tanhuan night` and `tanhuan up`
+            start the stand-in.
+        upstream_user, upstream_password: the account that may read it.
+        request_timeout_s: seconds without a byte before a request counts as dead.
+        request_retries: how often connection faults, 429 and 5xx are tried again.
+        page_rows: rows asked for in one page.
+        load_history: whether a table's first pull also brings the history its contract names.
+        land_retries, land_retry_delay_s: how often Airflow tries a whole pull again, and how long it waits first.
+        publications_kept: versions that stay readable; older ones are removed after a publication.
+        airflow_host, airflow_port: where `tanhuan up` binds Airflow's API server and UI.
+        night_timeout_s: how long `tanhuan night` waits for a night to end.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="TANHUAN_", env_file=".env", extra="ignore")
+
+    home: Path = Path("var")
+    project_root: Path = Path(__file__).resolve().parents[2]
+    upstream_url: str | None = None
+    upstream_user: str = "tanhuan"
+    upstream_password: SecretStr = SecretStr("")
+    request_timeout_s: float = 20.0
+    request_retries: int = 3
+    page_rows: int = 20_000
+    load_history: bool = True
+    land_retries: int = 3
+    land_retry_delay_s: float = 300.0
+    publications_kept: int = 14
+    airflow_host: str = "127.0.0.1"
+    airflow_port: int = 8080
+    night_timeout_s: float = 3600.0
+
+    @cached_property
+    def root(self) -> Path:
+        """`home` as an absolute path."""
+        return self.home.resolve()
+
+    @property
+    def landing(self) -> Path:
+        """Bytes as received."""
+        return self.root / "landing"
+
+    @property
+    def lake(self) -> Path:
+        """Admitted rows."""
+        return self.root / "lake"
+
+    @property
+    def quarantine(self) -> Path:
+        """Refused rows with their reasons."""
+        return self.root / "quarantine"
+
+    @property
+    def ledger(self) -> Path:
+        """One JSON per load, gate run and publication."""
+        return self.root / "ledger"
+
+    @property
+    def airflow_home(self) -> Path:
+        """Airflow's own state: metadata database, logs, the login."""
+        return self.root / "airflow"
+
+    @property
+    def warehouse(self) -> Path:
+        """The private DuckDB file; only the refresh opens it for writing."""
+        return self.root / "warehouse.duckdb"
+
+    @property
+    def published(self) -> Path:
+        """What people read."""
+        return self.root / "published"
+
+    @property
+    def expectations(self) -> Path:
+        """Great Expectations suites."""
+        return self.project_root / "expectations"
+
+    @property
+    def dbt_project(self) -> Path:
+        """The dbt project."""
+        return self.project_root / "dbt_project"
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Return the settings of this process (read once)."""
+    return Settings()
+
+
+def now() -> dt.datetime:
+    """Return the present moment in Asia/Shanghai."""
+    return dt.datetime.now(TIME_ZONE)
+
+
+def yesterday() -> dt.date:
+    """Return the business date a night reports on when none is named."""
+    return now().date() - dt.timedelta(days=1)

@@ -1,0 +1,83 @@
+"""The night itself as tables: ledger events that the warehouse has not seen yet are added to schema `ops`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from tanhuan import ledger
+from tanhuan.settings import Settings
+
+_DDL = Path(__file__).parent / "sql" / "ops.sql"
+
+_INSERT_LOADS = """
+insert into ops.ops_load
+select
+    load_id, feed, "table", key, kind, "first", "last", state, rows, refused,
+    len(map_keys(files)), reason, notes, recorded_at
+from read_json($files, columns = {
+    'load_id': 'VARCHAR', 'feed': 'VARCHAR', 'table': 'VARCHAR', 'key': 'DATE', 'kind': 'VARCHAR', 'first': 'DATE',
+    'last': 'DATE', 'state': 'VARCHAR', 'rows': 'BIGINT', 'refused': 'BIGINT', 'files': 'MAP(VARCHAR, VARCHAR)',
+    'reason': 'VARCHAR', 'notes': 'VARCHAR[]', 'recorded_at': 'TIMESTAMPTZ'
+})
+"""
+
+_INSERT_GATES = """
+insert into ops.ops_gate_result
+with events as (
+    select gate, subject, "table", key, recorded_at, unnest(checks) as c
+    from read_json($files, columns = {
+        'gate': 'VARCHAR', 'subject': 'VARCHAR', 'table': 'VARCHAR', 'key': 'DATE', 'recorded_at': 'TIMESTAMPTZ',
+        'checks': 'STRUCT(id VARCHAR, "table" VARCHAR, level VARCHAR, severity VARCHAR, action VARCHAR, passed BOOLEAN,
+            failed_rows BIGINT, failed_share DOUBLE, observed VARCHAR, samples VARCHAR[], zh VARCHAR, en VARCHAR)[]'
+    })
+)
+select
+    gate, subject, coalesce(c."table", "table"), key, c.id, c.level, c.severity, c.action, c.passed, c.failed_rows,
+    c.failed_share, c.observed, c.samples, c.zh, c.en, recorded_at
+from events
+"""
+
+_INSERT_QUARANTINE = """
+insert into ops.ops_quarantine
+select load_id, table_name, source_file, source_row, row_json, reason_ids, detail, state from read_parquet($files)
+"""
+
+_INSERT_PUBLICATIONS = """
+insert into ops.ops_publication
+select version, as_of, published_at, content_hash, tables, missing
+from read_json($files, columns = {
+    'version': 'VARCHAR', 'as_of': 'DATE', 'published_at': 'TIMESTAMPTZ', 'content_hash': 'VARCHAR',
+    'tables': 'BIGINT', 'missing': 'VARCHAR[]'
+})
+"""
+
+
+def sync_ops(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
+    """Bring schema `ops` up to date with the ledger; return the loads that were new."""
+    con.execute(_DDL.read_text("utf-8"))
+    con.execute("create table if not exists ops.seen (kind varchar, name varchar)")
+    con.execute("begin")
+    loads = _insert_unseen(con, "loads", _INSERT_LOADS, settings)
+    _insert_unseen(con, "gates", _INSERT_GATES, settings)
+    _insert_unseen(con, "publications", _INSERT_PUBLICATIONS, settings)
+    refused = [
+        path
+        for name in loads
+        if (event := ledger.read("loads", name, settings))["refused"]
+        for path in (settings.quarantine / event["table"] / f"dt={event['key']}").glob(f"{name}.parquet")
+    ]
+    if refused:
+        con.execute(_INSERT_QUARANTINE, {"files": [str(p) for p in refused]})
+    con.execute("commit")
+    return loads
+
+
+def _insert_unseen(con: duckdb.DuckDBPyConnection, kind: str, insert: str, settings: Settings) -> list[str]:
+    seen = {name for (name,) in con.execute("select name from ops.seen where kind = ?", [kind]).fetchall()}
+    new = [name for name in ledger.list_names(kind, settings) if name not in seen]
+    if new:
+        con.execute(insert, {"files": [str(settings.ledger / kind / f"{name}.json") for name in new]})
+        con.execute("insert into ops.seen select $kind, unnest($names)", {"kind": kind, "names": new})
+    return new

@@ -1,0 +1,33 @@
+"""The warehouse is disposable: this makes it again from the lake, checks it and publishes it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from rich.console import Console
+
+from tanhuan import ledger
+from tanhuan.errors import TanhuanError
+from tanhuan.gates.mart_gate import check_marts
+from tanhuan.settings import Settings
+from tanhuan.warehouse.build import build
+from tanhuan.warehouse.load import load_lake
+from tanhuan.warehouse.publish import Publication, publish
+
+
+def rebuild_warehouse(settings: Settings, console: Console) -> Publication:
+    """Rebuild from the lake for the newest night in the ledger.
+
+    Raises:
+        TanhuanError: the lake is empty.
+    """
+    nights = [ledger.read("loads", name, settings)["key"] for name in ledger.list_names("loads", settings)[-1:]]
+    if not nights:
+        raise TanhuanError("There is nothing in the lake to rebuild from.", "run `tanhuan night` first.")
+    key = dt.date.fromisoformat(nights[0])
+    settings.warehouse.unlink(missing_ok=True)
+    steps = (("load", lambda: load_lake(key, settings)), ("build", lambda: build(settings)))
+    for name, step in steps:
+        console.print(f"  {name} … {step()}")
+    console.print(f"  gate … {len(check_marts(key, settings))} checks passed")
+    return publish(key, settings)

@@ -1,0 +1,81 @@
+-- The night itself, as tables: filled from the ledger, published beside the marts.
+create schema if not exists ops;
+
+create table if not exists ops.ops_load (
+    load_id varchar not null,
+    feed varchar not null,
+    table_name varchar not null,
+    night_date date not null,
+    kind varchar not null,
+    first_date date not null,
+    last_date date not null,
+    state varchar not null,
+    row_count bigint not null,
+    refused_count bigint not null,
+    day_count bigint not null,
+    reason varchar,
+    notes varchar[] not null,
+    recorded_at timestamptz not null
+);
+comment on table ops.ops_load is '每次拉取的去向：入湖、无变化或拒收。 What became of every pull: admitted, unchanged or refused.';
+comment on column ops.ops_load.night_date is '所属夜次（数据截至日）。 The night that pulled it.';
+comment on column ops.ops_load.kind is 'night 夜间例行，history 首次装载历史。 Routine window or first load of history.';
+comment on column ops.ops_load.day_count is '入湖的数据日数。 Business days that entered the lake.';
+comment on column ops.ops_load.reason is '整批拒收的原因。 Why the whole batch was refused.';
+
+create table if not exists ops.ops_gate_result (
+    gate varchar not null,
+    subject varchar not null,
+    table_name varchar not null,
+    night_date date not null,
+    check_id varchar not null,
+    level varchar not null,
+    severity varchar not null,
+    action varchar not null,
+    passed boolean not null,
+    failed_count bigint,
+    failed_share double,
+    observed varchar,
+    samples varchar[] not null,
+    message_zh varchar,
+    message_en varchar,
+    recorded_at timestamptz not null
+);
+comment on table ops.ops_gate_result is '闸门的每一项检查结果。 Every check of every gate run.';
+comment on column ops.ops_gate_result.gate is 'source 入湖闸门，mart 发布闸门。 Gate 1 or gate 2.';
+comment on column ops.ops_gate_result.subject is '批次号或发布夜次。 The load, or the night of the publication.';
+comment on column ops.ops_gate_result.samples is '未通过的行或值，至多20条。 Up to 20 failing rows or values.';
+
+create table if not exists ops.ops_quarantine (
+    load_id varchar not null,
+    table_name varchar not null,
+    source_file varchar not null,
+    source_row bigint not null,
+    row_json varchar not null,
+    reason_ids varchar[] not null,
+    detail varchar,
+    state varchar not null
+);
+comment on table ops.ops_quarantine is '隔离区：被拒收的原始行及原因。 Refused rows as received, with every reason.';
+
+create table if not exists ops.ops_publication (
+    version varchar not null,
+    night_date date not null,
+    published_at timestamptz not null,
+    content_hash varchar not null,
+    table_count bigint not null,
+    missing_tables varchar[] not null
+);
+comment on table ops.ops_publication is '此前的各次发布。 The publications before this one.';
+comment on column ops.ops_publication.missing_tables is '当夜未到的表。 Feed tables that had not arrived that night.';
+
+create or replace view ops.ops_freshness as
+select
+    table_name,
+    any_value(feed) as feed,
+    max(last_date) filter (where state in ('admitted', 'unchanged')) as newest_date,
+    max(recorded_at) filter (where state in ('admitted', 'unchanged')) as last_good_at,
+    max_by(state, load_id) as last_state
+from ops.ops_load
+group by table_name;
+comment on view ops.ops_freshness is '每张接入表最近一次成功接收。 When each feed table last arrived well.';

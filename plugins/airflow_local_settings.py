@@ -1,0 +1,24 @@
+"""Libraries that take seconds to import are imported once, in the scheduler, before it forks its workers.
+
+Airflow reads this module at start-up because `plugins/` is on its path. Never open a DuckDB connection here: it would
+be shared by every task.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if sys.argv[1:2] == ["scheduler"]:
+    import gc
+
+    import dbt.adapters.duckdb
+    import dbt.cli.main
+    import dbt.task.build  # noqa: F401
+    import tanhuan.admit
+    import tanhuan.gates.engine
+    import tanhuan.pull
+    import tanhuan.warehouse.publish  # noqa: F401
+
+    gc.collect()
+    # Forked workers share these objects as long as the collector leaves their pages alone.
+    gc.freeze()

@@ -1,0 +1,93 @@
+"""Fixtures that every kind of test may use: a TANHUAN_HOME of its own, and a real stand-in on loopback."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from pydantic import SecretStr
+
+from tanhuan.services import start_standin
+from tanhuan.settings import Settings
+
+TIMEOUT_S = 30
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave without DuckDB's clean-up at exit, which prints pages of harmless "nanobind: leaked" lines."""
+    session = config.pluginmanager.get_plugin("session")
+    status = getattr(session, "exitstatus", None)
+    if status is not None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(status))
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """A running stand-in that can be told to misbehave."""
+
+    url: str
+    user: str
+    password: str
+
+    def misbehave(self, *faults: dict[str, Any]) -> None:
+        answer = requests.put(
+            f"{self.url}/control/faults", json=list(faults), headers=self._authorization(), timeout=TIMEOUT_S
+        )
+        answer.raise_for_status()
+
+    def behave(self) -> None:
+        answer = requests.delete(f"{self.url}/control/faults", headers=self._authorization(), timeout=TIMEOUT_S)
+        answer.raise_for_status()
+
+    def _authorization(self) -> dict[str, str]:
+        answer = requests.post(
+            f"{self.url}/api/token", json={"user": self.user, "password": self.password}, timeout=TIMEOUT_S
+        )
+        return {"Authorization": f"Bearer {answer.json()['token']}"}
+
+
+@pytest.fixture(scope="session")
+def standin() -> Iterator[Upstream]:
+    """A stand-in in a process of its own, shared by the session."""
+    user, password = "tester", secrets.token_urlsafe(12)
+    environment = {"TANHUAN_UPSTREAM_USER": user, "TANHUAN_UPSTREAM_PASSWORD": password}
+    with start_standin(environment) as url:
+        yield Upstream(url, user, password)
+
+
+@pytest.fixture
+def upstream(standin: Upstream) -> Iterator[Upstream]:
+    """The stand-in, well behaved again after the test."""
+    yield standin
+    standin.behave()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Settings:
+    """Settings of an empty installation without an upstream."""
+    return Settings(home=tmp_path / "home", upstream_url=None, _env_file=None)  # type: ignore[call-arg]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, upstream: Upstream) -> Settings:
+    """Settings of an empty installation whose upstream is the stand-in; history is not loaded."""
+    return Settings(
+        home=tmp_path / "home",
+        upstream_url=upstream.url,
+        upstream_user=upstream.user,
+        upstream_password=SecretStr(upstream.password),
+        load_history=False,
+        request_retries=1,
+        request_timeout_s=5,
+        _env_file=None,  # type: ignore[call-arg]
+    )

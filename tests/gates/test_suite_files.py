@@ -1,0 +1,611 @@
+"""What the suite files promise: complete, unambiguous, runnable, and able to tell good rows from bad ones."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+from tanhuan.contracts import load_contracts
+from tanhuan.files import read_json
+from tanhuan.gates.row_rules import compile_failing
+from tanhuan.gates.suites import Check, load_suite
+from tanhuan.settings import get_settings
+from tanhuan.standards.identifiers import complete_uscc, is_valid_uscc
+
+EXPECTATIONS = get_settings().expectations
+MODELS = get_settings().dbt_project / "models"
+GATES = ("source", "mart")
+SEVERITY_OF_ACTION = {"refuse_row": "critical", "refuse_batch": "critical", "flag": "warning"}
+ROW_TYPES = {
+    "expect_column_values_to_be_between",
+    "expect_column_values_to_be_in_set",
+    "expect_column_values_to_match_regex",
+    "expect_column_pair_values_a_to_be_greater_than_b",
+    "unexpected_rows_expectation",
+}
+PARAMETERS = {"as_of": "2026-11-23", "days": 1}
+SUITE_PATHS = [path for gate in GATES for path in sorted((EXPECTATIONS / gate).glob("*.json"))]
+CHINA = dt.timezone(dt.timedelta(hours=8))
+
+
+def read_published_columns() -> dict[str, dict[str, str]]:
+    """Return column name -> type of every published model, from the dbt contracts."""
+    columns: dict[str, dict[str, str]] = {}
+    for path in sorted(p for folder in ("marts", "indicators", "ops") for p in (MODELS / folder).rglob("*.yml")):
+        for model in yaml.safe_load(path.read_text("utf-8")).get("models", []):
+            columns[model["name"]] = {c["name"]: c["data_type"] for c in model["columns"]}
+    return columns
+
+
+def read_columns(path: Path) -> dict[str, str]:
+    """Return column name -> type of the table that a suite file judges."""
+    if path.parent.name == "source":
+        return {c.name: c.type for c in load_contracts()[path.stem].columns}
+    return read_published_columns()[path.stem]
+
+
+def create_table(con: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str]) -> None:
+    con.execute(f'create or replace table "{table}" ({", ".join(f"{n} {t}" for n, t in columns.items())})')
+
+
+def as_great_expectations_runs_it(query: str, table: str) -> str:
+    return query.format(batch=f'(select * from "{table}") as subselect')
+
+
+def named_columns(expectation: dict[str, Any]) -> set[str]:
+    kwargs = expectation["kwargs"]
+    names = {kwargs[k] for k in ("column", "column_A", "column_B") if k in kwargs}
+    return names | set(kwargs.get("column_list", []))
+
+
+@pytest.fixture
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'Asia/Shanghai'")
+        yield connection
+
+
+@pytest.fixture(params=SUITE_PATHS, ids=lambda p: f"{p.parent.name}-{p.stem}")
+def path(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+def test_every_contract_table_has_a_source_suite() -> None:
+    assert {p.stem for p in SUITE_PATHS if p.parent.name == "source"} == set(load_contracts())
+
+
+def test_every_published_table_has_a_mart_suite() -> None:
+    assert {p.stem for p in SUITE_PATHS if p.parent.name == "mart"} == set(read_published_columns())
+
+
+def test_ids_are_unique_across_all_suites() -> None:
+    counted = Counter(e["meta"]["id"] for p in SUITE_PATHS for e in read_json(p)["expectations"])
+    assert not [check_id for check_id, count in counted.items() if count > 1]
+
+
+def test_a_suite_is_named_after_its_gate_and_table(path: Path) -> None:
+    data = read_json(path)
+    assert data["name"] == f"{path.parent.name}.{path.stem}"
+    assert data["meta"] == {"table": path.stem, "gate": path.parent.name}
+
+
+def test_every_expectation_says_what_a_clerk_needs(path: Path) -> None:
+    prefixes = set()
+    for expectation in read_json(path)["expectations"]:
+        meta, severity = expectation["meta"], expectation["severity"]
+        assert set(meta) == {"id", "level", "action", "zh", "en", "source"}, meta
+        assert re.fullmatch(r"(SRC|MART)-[A-Z0-9]{2,4}-\d{3}", meta["id"]), meta["id"]
+        prefixes.add(meta["id"].rsplit("-", 1)[0])
+        assert severity == SEVERITY_OF_ACTION[meta["action"]], f"{meta['id']}: severity {severity}"
+        assert meta["level"] in ("row", "batch"), meta["id"]
+        assert re.search("[\u4e00-\u9fff]{4}", meta["zh"]), f"{meta['id']}: zh is no Chinese sentence"
+        assert len(meta["en"].split()) >= 5, f"{meta['id']}: en is no sentence"
+        assert meta["source"], f"{meta['id']}: no source is cited"
+    assert len(prefixes) == 1, f"one table, one prefix: {prefixes}"
+
+
+def test_a_row_is_only_refused_by_a_row_check_and_a_batch_by_a_batch_check(path: Path) -> None:
+    for expectation in read_json(path)["expectations"]:
+        meta = expectation["meta"]
+        if path.parent.name == "mart":
+            # a published table is refused as a whole or not at all
+            assert meta["action"] in ("refuse_batch", "flag"), meta["id"]
+        else:
+            assert meta["action"] in ("flag", f"refuse_{meta['level']}"), meta["id"]
+
+
+def test_a_suite_is_small_enough_for_a_night(path: Path) -> None:
+    low, high = (5, 16) if path.parent.name == "source" else (2, 10)
+    assert low <= len(read_json(path)["expectations"]) <= high
+
+
+def test_columns_named_exist(path: Path) -> None:
+    known = set(read_columns(path))
+    for expectation in read_json(path)["expectations"]:
+        unknown = named_columns(expectation) - known
+        assert not unknown, f"{expectation['meta']['id']} names unknown columns {sorted(unknown)}"
+
+
+def test_row_checks_compile_and_run_on_the_contract_columns(path: Path, con: duckdb.DuckDBPyConnection) -> None:
+    create_table(con, path.stem, read_columns(path))
+    for check in load_suite(path).at("row"):
+        assert check.expectation is not None
+        assert check.expectation["type"] in ROW_TYPES, f"{check.id}: no row form"
+        con.execute(f'select count(*) from "{path.stem}" where {compile_failing(check)}').fetchall()
+
+
+def test_queries_run_on_the_contract_columns(path: Path, con: duckdb.DuckDBPyConnection) -> None:
+    published = read_published_columns() if path.parent.name == "mart" else {}
+    for table, columns in (published | {path.stem: read_columns(path)}).items():
+        create_table(con, table, columns)
+    for check in load_suite(path).checks:
+        assert check.expectation is not None
+        if (query := check.expectation["kwargs"].get("unexpected_rows_query")) is None:
+            continue
+        # one brace more than {batch} would break the substitution; a colon before a word would be a bind parameter
+        assert re.findall(r"[{}]", query.replace("{batch}", "")) == [], check.id
+        assert not re.search(r":[A-Za-z_]", query), check.id
+        con.execute(as_great_expectations_runs_it(query, path.stem)).fetchall()
+
+
+def test_great_expectations_can_run_every_expectation(path: Path, tmp_path: Path) -> None:
+    from tanhuan.gates.engine import get_validator
+
+    suite, validator = load_suite(path), get_validator()
+    tables = read_published_columns() if path.parent.name == "mart" else {path.stem: read_columns(path)}
+    database, parquet = tmp_path / "all.duckdb", tmp_path / "batch.parquet"
+    with duckdb.connect(str(database)) as con:
+        for table, columns in tables.items():
+            create_table(con, table, columns)
+        con.execute(f"copy \"{path.stem}\" to '{parquet}'")
+    opened = (
+        validator.open_table(database, path.stem) if path.parent.name == "mart" else validator.open_parquet(parquet)
+    )
+    with opened as batch:
+        results = validator.check(batch, suite, list(suite.checks), PARAMETERS)
+    raised = [f"{r.id}: {r.observed}" for r in results if "Error" in (r.observed or "")]
+    assert not raised
+
+
+# ---------------------------------------------------------------- lists that the rule seeds hold too
+
+
+def read_seed(name: str) -> list[dict[str, str]]:
+    with (get_settings().dbt_project / "seeds" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def value_set(table: str, check_id: str) -> set[str]:
+    expectations = read_json(EXPECTATIONS / "source" / f"{table}.json")["expectations"]
+    return set(next(e["kwargs"]["value_set"] for e in expectations if e["meta"]["id"] == check_id))
+
+
+def test_counties_and_zones_are_those_of_the_region_seed() -> None:
+    regions = read_seed("region")
+    counties = {r["region_code"] for r in regions if r["level"] == "county"}
+    assert value_set("permit", "SRC-PE-070") == value_set("emission_base", "SRC-EB-020") == counties
+    assert value_set("permit", "SRC-PE-080") == {r["region_code"] for r in regions if r["level"] == "zone"}
+    assert value_set("provincial_target", "SRC-PT-020") == counties | {"430300"}
+
+
+def test_stations_are_those_of_the_station_seed() -> None:
+    assert value_set("air_hour", "SRC-AH-150") == {r["station_code"] for r in read_seed("station")}
+
+
+def test_flags_and_factors_are_those_of_the_seeds() -> None:
+    assert value_set("source_hour", "SRC-SH-110") == {r["flag"] for r in read_seed("instrument_flag")}
+    factors = {r[c] for r in read_seed("pollutant_factor") for c in ("factor_code", "flow_factor_code")}
+    assert factors <= value_set("source_hour", "SRC-SH-100")
+
+
+def test_evidence_kinds_are_those_of_the_evidence_rules() -> None:
+    kinds = {r["evidence_kind"] for r in read_seed("reduction_evidence_rule")}
+    assert value_set("reduction_evidence", "SRC-RE-020") == kinds
+
+
+def test_every_grade_with_a_rank_is_admitted_and_no_other(con: duckdb.DuckDBPyConnection) -> None:
+    ranked = [(r["regime"], r["grade"]) for r in read_seed("credit_grade")]
+    regimes, grades = {r for r, _ in ranked}, {g for _, g in ranked}
+    offered = [(r, g) for r in sorted(regimes) for g in sorted(grades)]
+    fill_table(
+        con,
+        "credit_evaluation",
+        [GOOD_ROWS["credit_evaluation"] | {"regime": r, "grade": g} for r, g in offered],
+    )
+    suite = load_suite(EXPECTATIONS / "source" / "credit_evaluation.json")
+    rule = compile_failing(next(c for c in suite.checks if c.id == "SRC-CE-060"))
+    admitted = con.execute(f"select regime, grade from credit_evaluation where not ({rule})").fetchall()
+    assert sorted(admitted) == sorted(ranked)
+
+
+# ---------------------------------------------------------------- what the rules catch, and what they let pass
+
+PERMIT = "91430304MA0000001A001P"
+GOOD_ROWS: dict[str, dict[str, Any]] = {
+    "source_hour": {
+        "mn_code": "4303040000000A0B0C0D0E01",
+        "permit_no": PERMIT,
+        "outlet_code": "DA001",
+        "factor_code": "a21002",
+        "hour_start": dt.datetime(2026, 11, 15, 0, tzinfo=CHINA),
+        "avg_value": Decimal("38.6"),
+        "min_value": Decimal("30.2"),
+        "max_value": Decimal("47.9"),
+        "corrected_avg_value": Decimal("40.1"),
+        "total_value": Decimal("12.298"),
+        "instrument_flag": "N",
+        "data_status": "preliminary",
+        "data_basis": "synthetic",
+    },
+    "air_hour": {
+        "station_code": "1508A",
+        "hour_end": dt.datetime(2019, 1, 5, 3, tzinfo=CHINA),
+        "pm25_ug_m3": 40,
+        "pm10_ug_m3": 62,
+        "so2_ug_m3": 8,
+        "no2_ug_m3": 31,
+        "o3_ug_m3": 30,
+        "co_mg_m3": Decimal("0.9"),
+        "aqi": 70,
+        "data_status": "final",
+        "data_basis": "measured",
+    },
+    "micro_air_hour": {
+        "device_code": "W001",
+        "county_code": "430302",
+        "nearest_station_code": "1508A",
+        "hour_end": dt.datetime(2026, 11, 15, 3, tzinfo=CHINA),
+        "pm25_ug_m3": 40,
+        "pm10_ug_m3": 62,
+        "device_status": "online",
+        "data_basis": "synthetic",
+    },
+    "permit": {
+        "permit_no": PERMIT,
+        "uscc": "91430304MA0000001A",
+        "enterprise_name": "甲公司",
+        "site_name": "一厂",
+        "county_code": "430304",
+        "industry_code": "3110",
+        "industry_name": "炼铁",
+        "management_level": "重点管理",
+        "status": "有效",
+        "issued_date": dt.date(2022, 1, 1),
+        "valid_from_date": dt.date(2022, 1, 1),
+        "valid_to_date": dt.date(2026, 12, 31),
+        "data_basis": "synthetic",
+    },
+    "permit_outlet": {
+        "permit_no": PERMIT,
+        "outlet_code": "DW001",
+        "outlet_name": "总排口",
+        "medium": "water",
+        "outlet_type": "主要排放口",
+        "discharge_mode": "direct",
+        "receiving_water": "湘江",
+        "longitude": Decimal("112.9"),
+        "latitude": Decimal("27.8"),
+        "data_basis": "synthetic",
+    },
+    "permit_limit": {
+        "permit_no": PERMIT,
+        "outlet_code": "DW001",
+        "factor_code": "w01018",
+        "limit_value": 50,
+        "unit": "mg/L",
+        "averaging": "day",
+        "valid_from_date": dt.date(2022, 1, 1),
+        "data_basis": "synthetic",
+    },
+    "permit_annual_limit": {
+        "permit_no": PERMIT,
+        "outlet_code": "DW001",
+        "factor_code": "w01018",
+        "year": 2025,
+        "limit_t": 0,
+        "data_basis": "synthetic",
+    },
+    "device_binding": {
+        "mn_code": "4303040000000A0B0C0D0E01",
+        "permit_no": PERMIT,
+        "outlet_code": "DA001",
+        "valid_from_date": dt.date(2022, 1, 1),
+        "data_basis": "synthetic",
+    },
+    "credit_evaluation": {
+        "uscc": "91430304MA0000001A",
+        "enterprise_name": "甲公司",
+        "eval_year": 2024,
+        "regime": "HN-B",
+        "grade": "蓝牌",
+        "published_date": dt.date(2025, 6, 5),
+        "data_basis": "synthetic",
+    },
+    "penalty": {
+        "case_no": "潭环罚〔2024〕12号",
+        "uscc": "91430304MA0000001A",
+        "penalty_type": "责令改正",
+        "law_basis": "《中华人民共和国水污染防治法》",
+        "decided_date": dt.date(2024, 3, 1),
+        "data_basis": "synthetic",
+    },
+    "blacklist": {
+        "uscc": "91430304MA0000001A",
+        "listed_date": dt.date(2024, 3, 1),
+        "reason": "环境犯罪",
+        "doc_no": "潭环〔2024〕1号",
+        "data_basis": "synthetic",
+    },
+    "emission_base": {
+        "source_code": "AREA-430321-livestock",
+        "source_name": "畜禽养殖",
+        "source_type": "agricultural",
+        "county_code": "430321",
+        "pollutant_id": "cod",
+        "base_year": 2020,
+        "base_t": 3000,
+        "doc_no": "潭环函〔2021〕5号",
+        "data_basis": "synthetic",
+    },
+    "reduction_project": {
+        "project_id": "P2-1",
+        "project_name": "湘钢450平烧结机",
+        "source_code": PERMIT,
+        "county_code": "430304",
+        "category": "engineering",
+        "pollutant_id": "nox",
+        "plan_year": 2022,
+        "planned_t": 1550,
+        "doc_no": "潭政办发〔2021〕47号",
+        "data_basis": "synthetic",
+    },
+    "reduction_evidence": {
+        "project_id": "P2-1",
+        "evidence_kind": "acceptance",
+        "issued_date": dt.date(2022, 12, 1),
+        "doc_no": "验〔2022〕3号",
+        "data_basis": "synthetic",
+    },
+    "provincial_target": {
+        "indicator_no": 15,
+        "region_code": "430300",
+        "year": 2025,
+        "target_value": 4200,
+        "unit": "t",
+        "metric": "tonnes",
+        "issued_by": "省厅",
+        "doc_no": "湘环函〔2022〕9号",
+        "issued_date": dt.date(2022, 6, 1),
+        "data_basis": "synthetic",
+    },
+    "department_return": {
+        "indicator_no": 27,
+        "region_code": "430300",
+        "year": 2024,
+        "numerator": 234,
+        "denominator": 500,
+        "quantity_unit": "km2",
+        "issuer": "林业局",
+        "doc_no": "潭林函〔2025〕2号",
+        "issued_date": dt.date(2025, 3, 1),
+        "data_basis": "synthetic",
+    },
+}
+
+BAD_ROWS = [
+    ("source_hour", {"avg_value": 38600, "max_value": 47900}, {"SRC-SH-050"}),
+    ("source_hour", {"min_value": 50}, {"SRC-SH-040"}),
+    ("source_hour", {"outlet_code": "DW001"}, {"SRC-SH-020"}),
+    ("source_hour", {"outlet_code": "DA1"}, {"SRC-SH-020"}),
+    ("source_hour", {"hour_start": dt.datetime(2026, 11, 15, 0, 30, tzinfo=CHINA)}, {"SRC-SH-030"}),
+    ("source_hour", {"factor_code": "a19001", "avg_value": 21.5, "min_value": 21}, {"SRC-SH-070"}),
+    ("source_hour", {"instrument_flag": "X", "avg_value": -5}, {"SRC-SH-110"}),
+    ("source_hour", {"instrument_flag": "T", "avg_value": 9999}, set()),
+    ("air_hour", {"co_mg_m3": 900}, {"SRC-AH-080"}),
+    ("air_hour", {"pm25_ug_m3": -1}, {"SRC-AH-030"}),
+    ("air_hour", {"pm25_ug_m3": 338, "pm10_ug_m3": 300}, {"SRC-AH-120"}),
+    ("air_hour", {"pm10_ug_m3": None}, set()),
+    ("micro_air_hour", {"county_code": "430371"}, {"SRC-MA-010"}),
+    ("micro_air_hour", {"pm25_ug_m3": 9999}, {"SRC-MA-040", "SRC-MA-110"}),
+    ("micro_air_hour", {"pm25_ug_m3": 9999, "device_status": "fault"}, set()),
+    ("permit", {"county_code": "430372"}, {"SRC-PE-070"}),
+    ("permit", {"uscc": "91430304MA00OO001A", "permit_no": "91430304MA00OO001A001P"}, {"SRC-PE-040"}),
+    ("permit", {"uscc": "91430304MA0000001B", "permit_no": "91430304MA0000001B001P"}, {"SRC-PE-030"}),
+    ("permit", {"uscc": "914303040"}, {"SRC-PE-020", "SRC-PE-030", "SRC-PE-050"}),
+    ("permit", {"valid_to_date": dt.date(2021, 1, 1)}, {"SRC-PE-110", "SRC-PE-120"}),
+    ("permit", {"zone_code": "430304"}, {"SRC-PE-080"}),
+    ("permit_outlet", {"medium": "air"}, {"SRC-PO-040"}),
+    ("permit_outlet", {"longitude": Decimal("27.8"), "latitude": Decimal("112.9")}, {"SRC-PO-100"}),
+    ("permit_limit", {"limit_value": 0}, {"SRC-PL-030", "SRC-PL-080"}),
+    ("permit_limit", {"unit": "ug/L"}, {"SRC-PL-040"}),
+    ("permit_limit", {"valid_to_date": dt.date(2021, 1, 1)}, {"SRC-PL-060"}),
+    ("permit_annual_limit", {"limit_t": 90000}, {"SRC-PA-030"}),
+    ("device_binding", {"mn_code": "88888880000005"}, {"SRC-DB-040"}),
+    ("device_binding", {"mn_code": "设备 1"}, {"SRC-DB-030", "SRC-DB-040"}),
+    ("credit_evaluation", {"regime": "HN-A"}, {"SRC-CE-050", "SRC-CE-060"}),
+    ("credit_evaluation", {"grade": "合格"}, {"SRC-CE-060"}),
+    ("credit_evaluation", {"published_date": dt.date(2024, 6, 5)}, {"SRC-CE-070"}),
+    ("penalty", {"amount_cny": -1}, {"SRC-PN-050"}),
+    ("penalty", {"amount_cny": 5, "penalty_type": "罚款"}, {"SRC-PN-080"}),
+    ("penalty", {"penalty_type": "罚款"}, {"SRC-PN-090"}),
+    ("blacklist", {"removed_date": dt.date(2024, 1, 1)}, {"SRC-BL-030"}),
+    ("emission_base", {"county_code": "430302"}, {"SRC-EB-040"}),
+    ("emission_base", {"base_year": 2015}, {"SRC-EB-070"}),
+    ("reduction_project", {"claimed_t": 3000}, {"SRC-RP-110", "SRC-RP-120"}),
+    ("reduction_project", {"planned_t": 1550000}, {"SRC-RP-080"}),
+    ("reduction_evidence", {"doc_no": "待补"}, {"SRC-RE-030"}),
+    ("provincial_target", {"unit": "万t", "target_value": Decimal("0.42")}, {"SRC-PT-050", "SRC-PT-120"}),
+    ("provincial_target", {"target_value": 4200000}, {"SRC-PT-060"}),
+    ("provincial_target", {"region_code": "430371"}, {"SRC-PT-020"}),
+    ("department_return", {"numerator": 501}, {"SRC-DR-060"}),
+    ("department_return", {"numerator": 501, "indicator_no": 26}, set()),
+    ("department_return", {"indicator_no": 29}, {"SRC-DR-010"}),
+]
+
+
+def fill_table(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
+    columns = {c.name: c.type for c in load_contracts()[table].columns}
+    create_table(con, table, columns)
+    con.executemany(
+        f'insert into "{table}" values ({", ".join("?" * len(columns))})',
+        [[row.get(name) for name in columns] for row in rows],
+    )
+
+
+def failing_row_checks(con: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+    suite = load_suite(EXPECTATIONS / "source" / f"{table}.json")
+    return {
+        c.id for c in suite.at("row") if con.execute(f'select 1 from "{table}" where {compile_failing(c)}').fetchall()
+    }
+
+
+def failing_batch_queries(con: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+    suite = load_suite(EXPECTATIONS / "source" / f"{table}.json")
+    return {c.id for c in suite.at("batch") if find_unexpected(con, table, c)}
+
+
+def find_unexpected(con: duckdb.DuckDBPyConnection, table: str, check: Check) -> list[Any]:
+    assert check.expectation is not None
+    query = check.expectation["kwargs"].get("unexpected_rows_query")
+    return con.execute(as_great_expectations_runs_it(query, table)).fetchall() if query else []
+
+
+@pytest.mark.parametrize("table", sorted(GOOD_ROWS))
+def test_a_good_row_passes_every_row_check(table: str, con: duckdb.DuckDBPyConnection) -> None:
+    fill_table(con, table, [GOOD_ROWS[table]])
+    assert failing_row_checks(con, table) == set()
+
+
+def test_there_is_a_good_row_for_every_table() -> None:
+    assert set(GOOD_ROWS) == set(load_contracts())
+
+
+@pytest.mark.parametrize(("table", "change", "expected"), BAD_ROWS)
+def test_a_bad_row_is_caught_by_the_check_meant_for_it(
+    table: str, change: dict[str, Any], expected: set[str], con: duckdb.DuckDBPyConnection
+) -> None:
+    fill_table(con, table, [GOOD_ROWS[table] | change])
+    assert failing_row_checks(con, table) == expected
+
+
+def test_the_check_character_rule_agrees_with_the_identifier_module(con: duckdb.DuckDBPyConnection) -> None:
+    right = [complete_uscc(f"91430304MA{number:07d}") for number in range(0, 10_000_000, 99_991)]
+    wrong = [code[:17] + ("0" if code[17] != "0" else "1") for code in right]
+    fill_table(con, "permit", [GOOD_ROWS["permit"] | {"uscc": code} for code in right + wrong])
+    rule = next(c for c in load_suite(EXPECTATIONS / "source" / "permit.json").checks if c.id == "SRC-PE-030")
+    failing = {r[0] for r in con.execute(f"select uscc from permit where {compile_failing(rule)}").fetchall()}
+    assert failing == {code for code in right + wrong if not is_valid_uscc(code)} == set(wrong)
+
+
+def make_source_day() -> list[dict[str, Any]]:
+    """One day of one stack and one sewage outlet, masses as HJ 75 and HJ 356 compute them."""
+    rows = []
+    for hour in range(24):
+        at = dt.datetime(2026, 11, 15, hour, tzinfo=CHINA)
+        wobble = Decimal(1) + Decimal(hour) / 100
+        volumes = {"DA001": 318600 * wobble, "DW001": Decimal("1873.8") * wobble}
+        means = {
+            ("DA001", "a00000"): Decimal("88.5") * wobble,
+            ("DA001", "a21002"): Decimal("38.6") * wobble,
+            ("DW001", "w00000"): Decimal("520.5") * wobble,
+            ("DW001", "w01018"): Decimal("18.4") * wobble,
+            ("DW001", "w21003"): Decimal("6.2") * wobble,
+        }
+        factors = {"DA001": Decimal("1e-6"), "DW001": Decimal("1e-3")}
+        for (outlet, factor), mean in means.items():
+            total = volumes[outlet] if factor.endswith("00000") else mean * volumes[outlet] * factors[outlet]
+            rows.append(
+                GOOD_ROWS["source_hour"]
+                | {"outlet_code": outlet, "factor_code": factor, "hour_start": at, "avg_value": mean}
+                | {"min_value": mean * Decimal("0.9"), "max_value": mean * Decimal("1.1"), "total_value": total}
+                | {"corrected_avg_value": mean if factor == "a21002" else None}
+            )
+    return rows
+
+
+def scale(rows: list[dict[str, Any]], factor_code: str, by: str, *columns: str) -> list[dict[str, Any]]:
+    return [
+        r | {c: r[c] * Decimal(by) for c in columns if r[c] is not None} if r["factor_code"] == factor_code else r
+        for r in rows
+    ]
+
+
+def test_a_plausible_day_of_online_data_passes_every_batch_check(con: duckdb.DuckDBPyConnection) -> None:
+    fill_table(con, "source_hour", make_source_day())
+    assert failing_row_checks(con, "source_hour") | failing_batch_queries(con, "source_hour") == set()
+
+
+VALUES = ("avg_value", "min_value", "max_value")
+SLIPS: list[tuple[str, str, tuple[str, ...], set[str]]] = [
+    # mass in g instead of kg, mass in t instead of kg
+    ("w01018", "1000", ("total_value",), {"SRC-SH-120", "SRC-SH-130"}),
+    ("a21002", "0.001", ("total_value",), {"SRC-SH-120", "SRC-SH-130"}),
+    # flow in m3/h instead of m3/s, and in m3/h instead of L/s
+    ("w00000", "3.6", VALUES, {"SRC-SH-120", "SRC-SH-130"}),
+    # everything of a factor divided by 1000: every row stays in range, the mass still fits, the median does not
+    ("w01018", "0.001", (*VALUES, "total_value"), {"SRC-SH-140"}),
+    ("w21003", "0.001", (*VALUES, "total_value"), {"SRC-SH-140"}),
+    ("a21002", "0.001", (*VALUES, "total_value", "corrected_avg_value"), {"SRC-SH-140"}),
+    ("a21002", "0.001", ("min_value",), {"SRC-SH-140"}),
+    ("a21002", "1000", ("max_value",), {"SRC-SH-140"}),
+    ("a21002", "0.001", ("corrected_avg_value",), {"SRC-SH-140"}),
+]
+
+
+@pytest.mark.parametrize(("factor", "by", "columns", "expected"), SLIPS)
+def test_a_slip_of_unit_in_a_factor_refuses_the_batch(
+    factor: str, by: str, columns: tuple[str, ...], expected: set[str], con: duckdb.DuckDBPyConnection
+) -> None:
+    fill_table(con, "source_hour", scale(make_source_day(), factor, by, *columns))
+    assert failing_batch_queries(con, "source_hour") == expected
+
+
+def make_air_day() -> list[dict[str, Any]]:
+    start = dt.datetime(2019, 1, 5, 1, tzinfo=CHINA)
+    stations = ("1508A", "1511A", "1512A", "1513A", "1514A", "1562A", "1564A")
+    return [
+        GOOD_ROWS["air_hour"]
+        | {"station_code": station, "hour_end": start + dt.timedelta(hours=hour)}
+        | dict.fromkeys(("pm25_ug_m3", "no2_ug_m3", "o3_ug_m3", "pm25_24h_ug_m3", "o3_8h_ug_m3"), 20 + hour)
+        | {"pm10_ug_m3": 40 + hour, "so2_ug_m3": 5 + hour, "co_mg_m3": Decimal("0.5") + Decimal(hour) / 10}
+        for station in stations
+        for hour in range(24)
+    ]
+
+
+def test_a_plausible_day_of_air_data_passes_every_batch_check(con: duckdb.DuckDBPyConnection) -> None:
+    fill_table(con, "air_hour", make_air_day())
+    assert failing_row_checks(con, "air_hour") | failing_batch_queries(con, "air_hour") == set()
+
+
+@pytest.mark.parametrize("column", ["pm25_ug_m3", "pm10_ug_m3", "so2_ug_m3", "no2_ug_m3", "o3_ug_m3", "co_mg_m3"])
+@pytest.mark.parametrize("by", [Decimal(1000), Decimal("0.001")])
+def test_a_slip_of_unit_in_an_air_column_is_caught(column: str, by: Decimal, con: duckdb.DuckDBPyConnection) -> None:
+    fill_table(con, "air_hour", [row | {column: row[column] * by} for row in make_air_day()])
+    assert "SRC-AH-130" in failing_batch_queries(con, "air_hour")
+
+
+def stick(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"pm25_ug_m3": 33} if row["station_code"] == "1508A" else row
+
+
+def cut_short(row: dict[str, Any]) -> dict[str, Any]:
+    missing = row["station_code"] == "1508A" and 0 < row["hour_end"].hour <= 5
+    return row | {"pm25_ug_m3": None} if missing else row
+
+
+@pytest.mark.parametrize(("change", "expected"), [(stick, {"SRC-AH-140"}), (cut_short, {"SRC-AH-160"})])
+def test_a_stuck_or_short_station_day_is_flagged(
+    change: Callable[[dict[str, Any]], dict[str, Any]], expected: set[str], con: duckdb.DuckDBPyConnection
+) -> None:
+    fill_table(con, "air_hour", [change(row) for row in make_air_day()])
+    assert failing_batch_queries(con, "air_hour") == expected

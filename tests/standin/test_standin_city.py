@@ -1,0 +1,147 @@
+"""The invented city is complete, consistent and plainly invented."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tanhuan.contracts import load_contracts
+from tanhuan.standards.identifiers import is_valid_permit_no, is_valid_uscc
+from tanhuan.standin.city import City
+from tanhuan.standin.platform import Platform
+
+COUNTIES = {"430302", "430304", "430321", "430381", "430382"}
+ANY_DAY = dt.date(2026, 11, 1)
+SNAPSHOTS = [c.table for c in load_contracts().values() if c.mode == "snapshot"]
+
+Rows = list[dict[str, Any]]
+
+
+def rows_of(platform: Platform, table: str, first: dt.date = ANY_DAY, last: dt.date = ANY_DAY) -> Rows:
+    answer = platform.ask(table, first, last)
+    return [dict(zip(answer.contract.names, row, strict=True)) for row in platform.rows(answer)]
+
+
+@pytest.mark.parametrize("table", list(load_contracts()))
+def test_every_table_keeps_its_contract(platform: Platform, table: str) -> None:
+    contract = load_contracts()[table]
+    rows = rows_of(platform, table)
+    assert rows, f"{table} is empty"
+    keys = Counter(tuple(row[name] for name in contract.key) for row in rows)
+    assert keys.total() == len(keys), f"{table} has rows of the same key"
+    for name in contract.required_names:
+        assert all(row[name] not in (None, "") for row in rows), f"{table}.{name} is empty in some row"
+    assert {row["data_basis"] for row in rows} == {"synthetic"}
+
+
+def test_the_city_is_large_enough_and_in_all_counties(platform: Platform) -> None:
+    permits = rows_of(platform, "permit")
+    assert len({row["uscc"] for row in permits}) == 36
+    assert {row["county_code"] for row in permits} == COUNTIES
+    assert {row["zone_code"] for row in permits} == {None, "430371", "430373"}
+    assert len(rows_of(platform, "permit_outlet")) >= 62
+    devices = {(row["device_code"], row["county_code"]) for row in rows_of(platform, "micro_air_hour")}
+    assert len(devices) == 138
+    assert {county for _, county in devices} == COUNTIES
+
+
+def test_codes_are_valid_and_names_plainly_invented(platform: Platform) -> None:
+    permits = rows_of(platform, "permit")
+    for row in permits:
+        assert is_valid_uscc(row["uscc"]), row
+        assert is_valid_permit_no(row["permit_no"]), row
+        assert row["permit_no"].startswith(row["uscc"])
+        assert row["enterprise_name"].startswith("示例")
+        assert row["valid_to_date"] > row["valid_from_date"]
+    for binding in rows_of(platform, "device_binding"):
+        assert len(binding["mn_code"]) == 24
+        assert set(binding["mn_code"]) <= set("0123456789ABCDEF")
+
+
+def test_every_invented_document_says_so(platform: Platform) -> None:
+    for table in SNAPSHOTS:
+        for row in rows_of(platform, table):
+            number = row.get("doc_no", row.get("case_no"))
+            if number and row.get("project_id") not in ("P2-1", "P2-2"):
+                assert "示例" in number, f"{table}: {number}"
+
+
+def test_references_between_tables_hold(platform: Platform) -> None:
+    permits = {row["permit_no"] for row in rows_of(platform, "permit")}
+    holders = {row["uscc"] for row in rows_of(platform, "permit")}
+    outlets = {(row["permit_no"], row["outlet_code"]) for row in rows_of(platform, "permit_outlet")}
+    assert {permit_no for permit_no, _ in outlets} == permits
+    for table in ("permit_limit", "permit_annual_limit", "device_binding"):
+        assert {(row["permit_no"], row["outlet_code"]) for row in rows_of(platform, table)} <= outlets, table
+    for table in ("credit_evaluation", "penalty", "blacklist"):
+        assert {row["uscc"] for row in rows_of(platform, table)} <= holders, table
+    bases = {(row["source_code"], row["pollutant_id"]) for row in rows_of(platform, "emission_base")}
+    projects = rows_of(platform, "reduction_project")
+    assert {(row["source_code"], row["pollutant_id"]) for row in projects} <= bases
+    ids = {row["project_id"] for row in projects}
+    assert {row["project_id"] for row in rows_of(platform, "reduction_evidence")} <= ids
+
+
+def test_the_plans_two_projects_stand_with_their_tonnes(platform: Platform) -> None:
+    planned = {
+        row["project_id"]: (row["pollutant_id"], float(row["planned_t"]), row["county_code"])
+        for row in rows_of(platform, "reduction_project")
+        if row["doc_no"] == "潭政办发〔2021〕47号 专栏2"
+    }
+    assert planned == {"P2-1": ("nox", 1550.0, "430304"), "P2-2": ("nox", 78.0, "430304")}
+
+
+def test_no_source_gives_up_more_than_its_base(platform: Platform) -> None:
+    bases = {(r["source_code"], r["pollutant_id"]): r["base_t"] for r in rows_of(platform, "emission_base")}
+    planned: Counter[tuple[str, str]] = Counter()
+    for row in rows_of(platform, "reduction_project"):
+        planned[row["source_code"], row["pollutant_id"]] += row["planned_t"]
+        assert row["claimed_t"] is None or row["claimed_t"] <= row["planned_t"]
+    assert all(tonnes <= bases[source] for source, tonnes in planned.items())
+
+
+def test_projects_are_of_every_kind_and_evidence_has_gaps(platform: Platform) -> None:
+    projects = rows_of(platform, "reduction_project")
+    assert {row["pollutant_id"] for row in projects} == {"cod", "nh3n", "vocs", "nox"}
+    assert {row["category"] for row in projects} == {"engineering", "structure", "management"}
+    kinds: dict[str, set[str]] = {}
+    for row in rows_of(platform, "reduction_evidence"):
+        kinds.setdefault(row["project_id"], set()).add(row["evidence_kind"])
+    complete = {"acceptance", "monitoring", "permit_change", "execution_report"}
+    assert {len(found) for found in kinds.values()} == {3, 4}
+    assert set.union(*kinds.values()) == complete
+    uncommissioned = {row["project_id"] for row in projects if row["commissioned_date"] is None}
+    assert uncommissioned
+    assert not uncommissioned & kinds.keys()
+
+
+def test_three_credit_regimes_use_their_own_grades(platform: Platform) -> None:
+    grades = {
+        "NAT2013": {"环保诚信企业", "环保良好企业", "环保警示企业", "环保不良企业"},
+        "HN-A": {"环保诚信", "环保合格", "环保风险", "环保不良"},
+        "HN-B": {"绿牌", "蓝牌", "黄牌", "红牌", "黑牌"},
+    }
+    rows = rows_of(platform, "credit_evaluation")
+    assert {row["regime"] for row in rows} == set(grades)
+    for row in rows:
+        assert row["grade"] in grades[row["regime"]]
+        assert (row["regime"] == "HN-B") == (row["eval_year"] >= 2023)
+        assert row["published_date"].year == row["eval_year"] + 1
+
+
+def test_targets_and_returns_leave_honest_gaps(platform: Platform) -> None:
+    targets = rows_of(platform, "provincial_target")
+    assert {row["indicator_no"] for row in targets} == {1, 2, 12, 13, 14, 15}
+    assert {row["metric"] for row in targets if row["indicator_no"] >= 12} == {"tonnes"}
+    returned = {row["indicator_no"] for row in rows_of(platform, "department_return")}
+    assert returned.isdisjoint({8, 11, 21, 25, 28})
+    assert len(returned) >= 10
+
+
+def test_another_seed_is_another_city() -> None:
+    one, same, other = City(1), City(1), City(2)
+    assert one.tables() == same.tables()
+    assert one.uscc("steel") != other.uscc("steel")
