@@ -47,7 +47,7 @@ format: $(READY)  ## 排版 format Python and SQL
 	@$(BIN)/ruff format .
 
 lock:  ## 重新解析依赖 resolve the dependencies anew (needs uv)
-	uv pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes --no-emit-index-url \
+	uv pip compile pyproject.toml --extra dev --extra celery --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-annotate --no-header --output-file requirements.lock
 
 clean:  ## 删除状态与环境 remove the virtual environment and all state (var/)

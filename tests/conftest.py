@@ -60,8 +60,8 @@ class Upstream:
 def standin() -> Iterator[Upstream]:
     """A stand-in in a process of its own, shared by the session."""
     user, password = "tester", secrets.token_urlsafe(12)
-    environment = {"TANHUAN_UPSTREAM_USER": user, "TANHUAN_UPSTREAM_PASSWORD": password}
-    with start_standin(environment) as url:
+    login = Settings(upstream_user=user, upstream_password=SecretStr(password), _env_file=None)  # type: ignore[call-arg]
+    with start_standin(login) as url:
         yield Upstream(url, user, password)
 
 

@@ -5,7 +5,7 @@
         valid_from,
         valid_to
         {%- for rule_id in rule_ids %},
-        max(value) filter (where rule_id = '{{ rule_id }}') as {{ rule_id }}
+            max(value) filter (where rule_id = '{{ rule_id }}') as {{ rule_id }}
         {%- endfor %}
     from {{ ref("air_validity") }}
     where pollutant_id is null

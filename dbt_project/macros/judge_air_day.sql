@@ -68,7 +68,7 @@
             {{ keys | join(", ") }},
             ranked.business_date,
             {%- for pollutant in air_pollutants() %}
-            max(ranked.iaqi) filter (where ranked.pollutant_id = '{{ pollutant.id }}') as iaqi_{{ pollutant.id }},
+                max(ranked.iaqi) filter (where ranked.pollutant_id = '{{ pollutant.id }}') as iaqi_{{ pollutant.id }},
             {%- endfor %}
             max(ranked.standard_code) as standard_code,
             max(ranked.iaqi) as highest_iaqi,
@@ -100,7 +100,7 @@
         {{ keys | join(", ") }},
         business_date,
         {%- for pollutant in air_pollutants() %}
-        iaqi_{{ pollutant.id }},
+            iaqi_{{ pollutant.id }},
         {%- endfor %}
         standard_code,
         is_judged,

@@ -1,4 +1,7 @@
-{# Turn the six pollutant columns of an air table into rows: an UNNEST of structs, to be used as a lateral `item`. #}
+{#
+  Turn the six pollutant columns of an air table into rows of a struct. For the select list: a lateral UNNEST would join the
+  rows to themselves, and would hide the filter on days from the scan.
+#}
 {% macro unpivot_air_items(fields) -%}
     unnest([
         {%- for pollutant in air_pollutants() %}

@@ -31,19 +31,25 @@ def land_feed(feed: str, key: dt.date, settings: Settings) -> list[Load]:
     failures: list[TanhuanError] = []
     with PagedApi(settings) as api:
         for table in tables_of(feed):
-            contract = get_contract(table)
             try:
-                for load in plan_loads(contract, key, settings):
-                    pages = api.fetch(contract, dt.date.fromisoformat(load.first), dt.date.fromisoformat(load.last))
-                    rows = write_load(load, pages, settings)
-                    log.info("landed %s: %d rows, %s to %s (%s)", table, rows, load.first, load.last, load.kind)
-                    loads.append(load)
+                loads += land_table(api, table, key, settings)
             except TanhuanError as failure:
                 log.error("%s", failure)
                 failures.append(failure)
     if failures:
         # One that a retry cannot mend goes first: then the task does not try again in vain.
         raise min(failures, key=lambda f: f.retryable)
+    return loads
+
+
+def land_table(api: PagedApi, table: str, key: dt.date, settings: Settings) -> list[Load]:
+    """Pull one table for a night; return its loads that are now in landing."""
+    contract = get_contract(table)
+    loads = plan_loads(contract, key, settings)
+    for load in loads:
+        pages = api.fetch(contract, dt.date.fromisoformat(load.first), dt.date.fromisoformat(load.last))
+        rows = write_load(load, pages, settings)
+        log.info("landed %s: %d rows, %s to %s (%s)", table, rows, load.first, load.last, load.kind)
     return loads
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO
 
 import requests
+from pydantic import SecretStr
 
 from tanhuan.airflow_api import AirflowApi
 from tanhuan.errors import TanhuanError
@@ -61,7 +62,7 @@ def use_airflow(settings: Settings, port: int | None = None) -> Iterator[Airflow
     if running is not None:
         yield running
         return
-    with _use_upstream(settings) as upstream, _start_airflow(settings, port or _find_free_port(), upstream) as airflow:
+    with _use_upstream(settings) as reachable, _start_airflow(reachable, port or _find_free_port()) as airflow:
         yield airflow
 
 
@@ -77,23 +78,27 @@ def _find_running(settings: Settings) -> Airflow | None:
 
 
 @contextmanager
-def _use_upstream(settings: Settings) -> Iterator[dict[str, str]]:
-    """Give the variables by which tasks reach the upstream, starting the stand-in if none is configured."""
+def _use_upstream(settings: Settings) -> Iterator[Settings]:
+    """Give settings whose upstream can be asked, starting the stand-in if none is configured."""
     if settings.upstream_url is not None:
-        yield {}
+        yield settings
         return
     # A login that exists for this run only.
-    environment = {"TANHUAN_UPSTREAM_USER": "tanhuan", "TANHUAN_UPSTREAM_PASSWORD": secrets.token_urlsafe(24)}
-    with start_standin(environment) as url:
-        yield {**environment, "TANHUAN_UPSTREAM_URL": url}
+    login = {"upstream_user": "tanhuan", "upstream_password": SecretStr(secrets.token_urlsafe(24))}
+    with start_standin(settings.model_copy(update=login)) as url:
+        yield settings.model_copy(update={**login, "upstream_url": url})
 
 
 @contextmanager
-def start_standin(environment: dict[str, str], port: int = 0) -> Iterator[str]:
-    """Run the stand-in in a process of its own and give its address."""
-    command = [sys.executable, "-m", "tanhuan.standin", "--port", str(port)]
+def start_standin(settings: Settings) -> Iterator[str]:
+    """Run the stand-in in a process of its own, for the login that the settings hold, and give its address."""
+    command = [sys.executable, "-m", "tanhuan.standin", "--port", "0"]
     process = subprocess.Popen(  # noqa: S603 - our own module
-        command, env=_base_environment() | environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        env=_base_environment() | settings.as_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     try:
         yield _read_address(process)
@@ -110,14 +115,14 @@ def _read_address(process: subprocess.Popen[str]) -> str:
 
 
 @contextmanager
-def _start_airflow(settings: Settings, port: int, upstream: dict[str, str]) -> Iterator[Airflow]:
+def _start_airflow(settings: Settings, port: int) -> Iterator[Airflow]:
     home = settings.airflow_home
     home.mkdir(parents=True, exist_ok=True)
     airflow = _describe(settings, port)
     log = (home / "airflow.log").open("ab")
     process = subprocess.Popen(  # noqa: S603 - the airflow of this environment
         [str(Path(sys.executable).with_name("airflow")), "standalone"],
-        env=_base_environment() | _airflow_environment(settings, port) | upstream,
+        env=_base_environment() | _airflow_environment(settings, port) | settings.as_environment(),
         stdout=log,
         stderr=log,
         cwd=settings.project_root,
@@ -192,9 +197,6 @@ def _airflow_environment(settings: Settings, port: int) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
-        "TANHUAN_HOME": str(settings.root),
-        "TANHUAN_LAND_RETRIES": os.environ.get("TANHUAN_LAND_RETRIES", "1"),
-        "TANHUAN_LAND_RETRY_DELAY_S": os.environ.get("TANHUAN_LAND_RETRY_DELAY_S", "5"),
     }
 
 

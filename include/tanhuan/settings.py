@@ -48,12 +48,18 @@ class Settings(BaseSettings):
     request_retries: int = 3
     page_rows: int = 20_000
     load_history: bool = True
-    land_retries: int = 3
-    land_retry_delay_s: float = 300.0
+    land_retries: int = 2
+    land_retry_delay_s: float = 60.0
     publications_kept: int = 14
     airflow_host: str = "127.0.0.1"
     airflow_port: int = 8080
     night_timeout_s: float = 3600.0
+
+    def as_environment(self) -> dict[str, str]:
+        """Return the settings as the variables by which a child process finds the same ones, secrets included."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        plain = {n: v.get_secret_value() if isinstance(v, SecretStr) else v for n, v in values.items() if v is not None}
+        return {f"TANHUAN_{name.upper()}": str(value) for name, value in plain.items()} | {"TANHUAN_HOME": str(self.root)}
 
     @cached_property
     def root(self) -> Path:

@@ -8,12 +8,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 import yaml
+
 from tanhuan.contracts import load_contracts
 from tanhuan.files import read_json
 from tanhuan.gates.row_rules import compile_failing
@@ -37,6 +39,7 @@ SUITE_PATHS = [path for gate in GATES for path in sorted((EXPECTATIONS / gate).g
 CHINA = dt.timezone(dt.timedelta(hours=8))
 
 
+@cache
 def read_published_columns() -> dict[str, dict[str, str]]:
     """Return column name -> type of every published model, from the dbt contracts."""
     columns: dict[str, dict[str, str]] = {}
@@ -143,33 +146,44 @@ def test_row_checks_compile_and_run_on_the_contract_columns(path: Path, con: duc
         con.execute(f'select count(*) from "{path.stem}" where {compile_failing(check)}').fetchall()
 
 
-def test_queries_run_on_the_contract_columns(path: Path, con: duckdb.DuckDBPyConnection) -> None:
-    published = read_published_columns() if path.parent.name == "mart" else {}
-    for table, columns in (published | {path.stem: read_columns(path)}).items():
-        create_table(con, table, columns)
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database of all published tables, in which the checks of a mart may name its neighbours."""
+    path = tmp_path_factory.mktemp("published") / "all.duckdb"
+    with duckdb.connect(str(path)) as con:
+        for table, columns in read_published_columns().items():
+            create_table(con, table, columns)
+    return path
+
+
+def test_queries_run_on_the_contract_columns(path: Path, database: Path, con: duckdb.DuckDBPyConnection) -> None:
+    if path.parent.name == "mart":
+        con.execute(f"attach '{database}' as published (read_only)")
+        con.execute("use published")
+    else:
+        create_table(con, path.stem, read_columns(path))
     for check in load_suite(path).checks:
         assert check.expectation is not None
         if (query := check.expectation["kwargs"].get("unexpected_rows_query")) is None:
             continue
-        # one brace more than {batch} would break the substitution; a colon before a word would be a bind parameter
+        # a brace besides {batch} would break the substitution; a colon before a word would be a bind parameter
         assert re.findall(r"[{}]", query.replace("{batch}", "")) == [], check.id
         assert not re.search(r":[A-Za-z_]", query), check.id
         con.execute(as_great_expectations_runs_it(query, path.stem)).fetchall()
 
 
-def test_great_expectations_can_run_every_expectation(path: Path, tmp_path: Path) -> None:
+def test_great_expectations_can_run_every_expectation(path: Path, database: Path, tmp_path: Path) -> None:
     from tanhuan.gates.engine import get_validator
 
     suite, validator = load_suite(path), get_validator()
-    tables = read_published_columns() if path.parent.name == "mart" else {path.stem: read_columns(path)}
-    database, parquet = tmp_path / "all.duckdb", tmp_path / "batch.parquet"
-    with duckdb.connect(str(database)) as con:
-        for table, columns in tables.items():
-            create_table(con, table, columns)
-        con.execute(f"copy \"{path.stem}\" to '{parquet}'")
-    opened = (
-        validator.open_table(database, path.stem) if path.parent.name == "mart" else validator.open_parquet(parquet)
-    )
+    if path.parent.name == "mart":
+        opened = validator.open_table(database, path.stem)
+    else:
+        parquet = tmp_path / "batch.parquet"
+        with duckdb.connect() as con:
+            create_table(con, path.stem, read_columns(path))
+            con.execute(f"copy \"{path.stem}\" to '{parquet}'")
+        opened = validator.open_parquet(parquet)
     with opened as batch:
         results = validator.check(batch, suite, list(suite.checks), PARAMETERS)
     raised = [f"{r.id}: {r.observed}" for r in results if "Error" in (r.observed or "")]
@@ -446,14 +460,16 @@ BAD_ROWS = [
     ("provincial_target", {"unit": "万t", "target_value": Decimal("0.42")}, {"SRC-PT-050", "SRC-PT-120"}),
     ("provincial_target", {"target_value": 4200000}, {"SRC-PT-060"}),
     ("provincial_target", {"region_code": "430371"}, {"SRC-PT-020"}),
+    ("department_return", {"numerator": Decimal("0.234")}, {"SRC-DR-070"}),
     ("department_return", {"numerator": 501}, {"SRC-DR-060"}),
     ("department_return", {"numerator": 501, "indicator_no": 26}, set()),
     ("department_return", {"indicator_no": 29}, {"SRC-DR-010"}),
 ]
 
 
-def fill_table(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
-    columns = {c.name: c.type for c in load_contracts()[table].columns}
+def fill_table(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]], gate: str = "source") -> None:
+    columns = read_columns(EXPECTATIONS / gate / f"{table}.json")
+    assert {name for row in rows for name in row} <= set(columns), f"the rows name columns unknown to {table}"
     create_table(con, table, columns)
     con.executemany(
         f'insert into "{table}" values ({", ".join("?" * len(columns))})',
@@ -461,15 +477,15 @@ def fill_table(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, 
     )
 
 
-def failing_row_checks(con: duckdb.DuckDBPyConnection, table: str) -> set[str]:
-    suite = load_suite(EXPECTATIONS / "source" / f"{table}.json")
+def failing_row_checks(con: duckdb.DuckDBPyConnection, table: str, gate: str = "source") -> set[str]:
+    suite = load_suite(EXPECTATIONS / gate / f"{table}.json")
     return {
         c.id for c in suite.at("row") if con.execute(f'select 1 from "{table}" where {compile_failing(c)}').fetchall()
     }
 
 
-def failing_batch_queries(con: duckdb.DuckDBPyConnection, table: str) -> set[str]:
-    suite = load_suite(EXPECTATIONS / "source" / f"{table}.json")
+def failing_batch_queries(con: duckdb.DuckDBPyConnection, table: str, gate: str = "source") -> set[str]:
+    suite = load_suite(EXPECTATIONS / gate / f"{table}.json")
     return {c.id for c in suite.at("batch") if find_unexpected(con, table, c)}
 
 
@@ -609,3 +625,161 @@ def test_a_stuck_or_short_station_day_is_flagged(
 ) -> None:
     fill_table(con, "air_hour", [change(row) for row in make_air_day()])
     assert failing_batch_queries(con, "air_hour") == expected
+
+
+# ---------------------------------------------------------------- what keeps a version from being published
+
+SOURCE_DAY: dict[str, Any] = {
+    "permit_no": PERMIT,
+    "outlet_code": "DA001",
+    "pollutant_id": "nox",
+    "business_date": dt.date(2026, 11, 15),
+    "medium": "air",
+    "measured_hours": 20,
+    "substituted_hours": 0,
+    "valid_hours": 20,
+    "stopped_hours": 2,
+    "invalid_hours": 1,
+    "missing_hours": 1,
+    "mass_kg": 240,
+    "concentration_unit": "mg/m3",
+    "method": "measured",
+    "data_basis": "synthetic",
+}
+CITY_DAY: dict[str, Any] = {
+    "region_code": "430300",
+    "business_date": dt.date(2019, 1, 5),
+    "basis": "strict",
+    "stations_expected": 6,
+    "pm25_ug_m3": 60,
+    "pm10_ug_m3": 90,
+    "aqi": 82,
+    "category_zh": "良",
+    "is_judged": True,
+    "is_good": True,
+    "standard_code": "HJ 633-2012",
+    "data_basis": "measured",
+}
+INDICATOR: dict[str, Any] = {
+    "plan_id": 14,
+    "indicator_no": 15,
+    "region_code": "430300",
+    "assessment_point": "FINAL_2025",
+    "year": 2025,
+    "value": 3300,
+    "unit": "t",
+    "target_value": 3200,
+    "target_doc_no": "湘环函〔2022〕9号",
+    "target_issued_date": dt.date(2022, 6, 1),
+    "kind": "P",
+    "attribute": "约束性",
+    "status": "attained",
+    "cause": "target_met",
+    "status_reason_zh": "达到目标",
+    "status_reason_en": "meets the target",
+    "coverage_n": 12,
+    "coverage_required": 1,
+    "inputs_hash": "0f",
+    "data_basis": "synthetic",
+}
+REDUCTION: dict[str, Any] = {
+    "region_level": "city",
+    "region_code": "430300",
+    "pollutant_id": "nox",
+    "year": 2025,
+    "base_t": 30000,
+    "planned_t": 3400,
+    "claimed_t": 3300,
+    "verified_t": 3000,
+    "by_engineering_t": 2500,
+    "by_structure_t": 300,
+    "by_management_t": 200,
+    "target_t": 3200,
+    "target_doc_no": "湘环函〔2022〕9号",
+    "completion_pct": Decimal("93.75"),
+    "status": "not_attained",
+    "project_count": 12,
+    "data_basis": "synthetic",
+}
+REFUSED_ROWS = [
+    ("fct_source_day", SOURCE_DAY, {"missing_hours": 2}, {"MART-FS-020"}),
+    ("fct_source_day", SOURCE_DAY, {"mass_kg": -1}, {"MART-FS-030"}),
+    ("fct_source_day", SOURCE_DAY, {"mass_kg": None}, {"MART-FS-040"}),
+    ("fct_source_day", SOURCE_DAY, {"data_basis": None}, {"MART-FS-080"}),
+    ("fct_air_city_day", CITY_DAY, {"aqi": 501, "is_good": False}, {"MART-AC-020"}),
+    ("fct_air_city_day", CITY_DAY, {"aqi": 101}, {"MART-AC-030"}),
+    ("fct_air_city_day", CITY_DAY, {"standard_code": "HJ 633-2026"}, {"MART-AC-040"}),
+    ("ind_plan_indicator", INDICATOR, {"status": "fine"}, {"MART-PI-030"}),
+    ("ind_plan_indicator", INDICATOR, {"target_value": None}, {"MART-PI-040"}),
+    ("ind_plan_indicator", INDICATOR, {"coverage_n": 0}, {"MART-PI-040"}),
+    ("ind_plan_indicator", INDICATOR, {"assessment_point": "MID_2023", "year": 2023}, {"MART-PI-050"}),
+    ("ind_plan_indicator", INDICATOR, {"year": 2026}, {"MART-PI-050"}),
+    ("ind_plan_indicator", INDICATOR, {"indicator_no": 5, "unit": "%", "value": 101}, {"MART-PI-060"}),
+    ("mart_reduction_nox", REDUCTION, {"base_t": 2900}, {"MART-RX-020"}),
+    ("mart_reduction_nox", REDUCTION, {"claimed_t": 2900}, {"MART-RX-020"}),
+    ("mart_reduction_nox", REDUCTION, {"by_structure_t": 301}, {"MART-RX-030"}),
+    ("mart_reduction_nox", REDUCTION, {"status": "attained"}, {"MART-RX-070"}),
+    ("mart_reduction_nox", REDUCTION, {"target_t": None}, {"MART-RX-070"}),
+    ("mart_reduction_nox", REDUCTION, {"completion_pct": 9375}, {"MART-RX-080"}),
+]
+
+
+@pytest.mark.parametrize(("table", "good", "change", "expected"), REFUSED_ROWS)
+def test_a_wrong_published_row_is_caught(
+    table: str,
+    good: dict[str, Any],
+    change: dict[str, Any],
+    expected: set[str],
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    fill_table(con, table, [good], "mart")
+    assert failing_row_checks(con, table, "mart") == set()
+    fill_table(con, table, [good | change], "mart")
+    assert failing_row_checks(con, table, "mart") == expected
+
+
+@pytest.mark.parametrize(("days_ago", "found"), [(0, {"MART-AC-070"}), (6, {"MART-AC-070"}), (7, set())])
+def test_fine_above_coarse_particles_is_flagged_for_a_week(
+    days_ago: int, found: set[str], con: duckdb.DuckDBPyConnection
+) -> None:
+    odd = CITY_DAY | {"business_date": CITY_DAY["business_date"] - dt.timedelta(days=days_ago), "pm25_ug_m3": 96}
+    fill_table(con, "fct_air_city_day", [CITY_DAY | {"region_code": "430100"}, odd], "mart")
+    assert failing_batch_queries(con, "fct_air_city_day", "mart") == found
+
+
+def make_reduction_year(changed: dict[str, Any]) -> list[dict[str, Any]]:
+    """One city of five counties that share its tonnes evenly; `changed` bends the last county."""
+    tonnes = ("base_t", "planned_t", "claimed_t", "verified_t")
+    share = {name: REDUCTION[name] / 5 for name in tonnes}
+    counties = [
+        REDUCTION | share | {"region_code": code, "region_level": "county"}
+        for code in sorted(value_set("permit", "SRC-PE-070"))
+    ]
+    return [REDUCTION, *counties[:-1], counties[-1] | changed]
+
+
+@pytest.mark.parametrize(("changed", "found"), [({}, set()), ({"verified_t": 601}, {"MART-RX-040"})])
+def test_the_counties_must_add_up_to_the_city(
+    changed: dict[str, Any], found: set[str], con: duckdb.DuckDBPyConnection
+) -> None:
+    project = {"pollutant_id": "nox", "year": 2025, "verified_t": REDUCTION["verified_t"]}
+    fill_table(con, "mart_reduction_project", [project], "mart")
+    fill_table(con, "mart_reduction_nox", make_reduction_year(changed), "mart")
+    assert failing_batch_queries(con, "mart_reduction_nox", "mart") == found
+
+
+@pytest.mark.parametrize(("last_of_14", "found"), [(28, set()), (27, {"MART-PI-020"})])
+def test_all_indicators_of_both_plans_must_be_there(
+    last_of_14: int, found: set[str], con: duckdb.DuckDBPyConnection
+) -> None:
+    for pollutant in ("cod", "nh3n", "vocs", "nox"):
+        fill_table(con, f"mart_reduction_{pollutant}", [REDUCTION | {"verified_cum_t": 3000}], "mart")
+    points = [(13, "FINAL_2020", number, number <= 9) for number in range(1, 28)]
+    points += [(14, "FINAL_2025", number, number <= 15) for number in range(1, last_of_14 + 1)]
+    rows = [
+        {"plan_id": plan, "assessment_point": point, "indicator_no": number, "region_code": "430300"}
+        | {"attribute": "约束性" if is_binding else "指导性"}
+        for plan, point, number, is_binding in points
+    ]
+    fill_table(con, "ind_plan_indicator", rows, "mart")
+    assert failing_batch_queries(con, "ind_plan_indicator", "mart") == found

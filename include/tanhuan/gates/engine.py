@@ -75,6 +75,7 @@ class Validator:
         try:
             yield source
         finally:
+            source.get_execution_engine().close()
             source.get_engine().dispose()
             self._context.data_sources.delete(name)
 

@@ -208,10 +208,7 @@ class City:
             "status": facts["status"],
             "issued_date": issued.isoformat(),
             "valid_from_date": issued.isoformat(),
-            # Valid for five years (排污许可管理条例 art. 14).
-            "valid_to_date": (issued.replace(year=issued.year + 5) - dt.timedelta(days=1)).isoformat()
-            if (issued.month, issued.day) != (2, 29)
-            else dt.date(issued.year + 5, 2, 28).isoformat(),
+            "valid_to_date": _last_day_of_permit(issued).isoformat(),
             "data_basis": SYNTHETIC,
         }
 
@@ -258,7 +255,7 @@ class City:
     def _bindings(self, outlet: Outlet) -> list[Row]:
         """Bind a data logger to the outlet; some loggers were replaced when HJ 212-2025 came into force."""
         replaced = outlet.closed is None and uniform(self.seed, "replaced", outlet.permit_no, outlet.code) < 0.15
-        spans = [("2020-07-01", "2025-12-31"), ("2026-01-01", None)] if replaced else [("2020-07-01", None)]
+        spans = [("2018-07-01", "2025-12-31"), ("2026-01-01", None)] if replaced else [("2018-07-01", None)]
         return [
             {
                 "mn_code": digest(self.seed, "mn", outlet.permit_no, outlet.code, first)[:24],
@@ -362,6 +359,12 @@ def _limit_rows(outlet: Outlet) -> list[Row]:
             for value, first, last in spans
         ]
     return rows
+
+
+def _last_day_of_permit(issued: dt.date) -> dt.date:
+    """Return the last of the five years that a permit is valid (排污许可管理条例 art. 14)."""
+    before = issued - dt.timedelta(days=1)
+    return before.replace(year=before.year + 5, day=min(before.day, 28) if before.month == 2 else before.day)
 
 
 def _without(row: Row, name: str) -> Row:

@@ -28,33 +28,30 @@ bases as (
     cross join (values ('strict'), ('archive')) as basis (basis)
 ),
 
-items as (
+station_days as (
     select
         days.business_date,
         station.city_code as region_code,
         days.data_basis,
-        item.pollutant_id,
-        item.concentration
+        {{ unpivot_air_items({"concentration": "days.<id>_<unit>"}) }} as item
     from {{ ref("fct_air_station_day") }} as days
     inner join {{ ref("station") }} as station
         on
             days.station_code = station.station_code
             and station.is_evaluation
             and {{ in_force("station", "days.business_date") }}
-    cross join
-        {{ unpivot_air_items({"concentration": "days.<id>_<unit>"}) }} as unnested (item)
 ),
 
 summed as (
     select
         business_date,
         region_code,
-        pollutant_id,
-        count(concentration) as valid_stations,
-        {{ exact_mean("concentration") }} as station_mean,
+        item.pollutant_id as pollutant_id,
+        count(item.concentration) as valid_stations,
+        {{ exact_mean("item.concentration") }} as station_mean,
         {{ basis_of_group("data_basis") }} as data_basis
-    from items
-    group by business_date, region_code, pollutant_id
+    from station_days
+    group by business_date, region_code, item.pollutant_id
 )
 
 select
@@ -74,5 +71,5 @@ inner join summed on bases.business_date = summed.business_date and bases.region
 left join {{ ref("air_validity") }} as places
     on
         places.rule_id = 'decimals'
-        and places.pollutant_id = summed.pollutant_id
+        and summed.pollutant_id = places.pollutant_id
         and {{ in_force("places", "bases.business_date") }}

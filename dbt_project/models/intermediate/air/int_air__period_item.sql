@@ -1,14 +1,21 @@
 -- Item `judged` stands for the day as a whole; it has days and coverage, but no concentration.
-with items as (
+with days as (
+    select
+        region_code,
+        basis,
+        business_date,
+        {{ unpivot_air_items({"concentration": "<id>_<unit>"}) }} as item
+    from {{ ref("fct_air_city_day") }}
+),
+
+items as (
     select
         days.region_code,
         days.basis,
         days.business_date,
-        item.pollutant_id as item_id,
-        item.concentration
-    from {{ ref("fct_air_city_day") }} as days
-    cross join
-        {{ unpivot_air_items({"concentration": "days.<id>_<unit>"}) }} as unnested (item)
+        days.item.pollutant_id as item_id,
+        days.item.concentration
+    from days
     union all
     select
         region_code,

@@ -2,26 +2,32 @@ with rules as (
     {{ air_rules(["day_min_hours", "mda8_first_label", "mda8_min_hours", "mda8_min_windows"]) }}
 ),
 
--- Long form. HJ 663-2013 6.3: hourly values are the base unit and are rounded before use.
+hours as (
+    select
+        station_code,
+        business_date,
+        label_hour,
+        data_basis,
+        {{ unpivot_air_items({"hour_value": "<id>_<unit>", "network_value": "<id>_24h_<unit>"})
+            | replace("o3_24h_ug_m3", "o3_8h_24h_ug_m3") }} as item
+    from {{ ref("stg_monitoring__air_hour") }}
+),
+
+-- HJ 663-2013 6.3: hourly values are the base unit and are rounded before use.
 items as (
     select
         hours.station_code,
         hours.business_date,
         hours.label_hour,
         hours.data_basis,
-        item.pollutant_id,
-        item.network_value,
-        {{ round_half_even("item.hour_value", "places.value") }} as hour_value
-    from {{ ref("stg_monitoring__air_hour") }} as hours
-    cross join
-        {{ unpivot_air_items({
-            "hour_value": "hours.<id>_<unit>",
-            "network_value": "hours.<id>_24h_<unit>",
-        }) | replace("hours.o3_24h_ug_m3", "hours.o3_8h_24h_ug_m3") }} as unnested (item)
+        hours.item.pollutant_id,
+        hours.item.network_value,
+        {{ round_half_even("hours.item.hour_value", "places.value") }} as hour_value
+    from hours
     left join {{ ref("air_validity") }} as places
         on
             places.rule_id = 'decimals'
-            and places.pollutant_id = item.pollutant_id
+            and hours.item.pollutant_id = places.pollutant_id
             and {{ in_force("places", "hours.business_date") }}
 ),
 
@@ -72,7 +78,7 @@ measured as (
     from summed
     left join {{ ref("air_limit") }} as ozone
         on
-            ozone.pollutant_id = summed.pollutant_id
+            summed.pollutant_id = ozone.pollutant_id
             and ozone.averaging = '8h'
             and {{ in_force("ozone", "summed.business_date") }}
 )

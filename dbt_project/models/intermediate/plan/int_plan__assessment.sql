@@ -1,91 +1,55 @@
--- Every point at which an indicator is looked at, with its value, its target and what the value is compared with.
-with night as (
-    select *
-    from {{ source("raw", "night") }}
-),
-
-points as (
+-- The value at each point, rounded to the places of its target (GB/T 8170), beside what it is compared with.
+with joined as (
     select
-        plan_id,
-        assessment_point,
-        point_kind,
-        year,
-        due_date
-    from {{ ref("plan_assessment_point") }}
-    union all
-    select
-        plan.plan_id,
-        'ANNUAL_' || years.year as assessment_point,
-        'annual' as point_kind,
-        cast(years.year as integer) as year,
-        make_date(years.year, 12, 31) as due_date
-    from {{ ref("plan") }} as plan
-    cross join night
-    cross join lateral (select unnest(range(plan.start_year, year(night.as_of) + 1)) as year) as years
-),
-
-looked_at as (
-    select
-        indicator.*,
-        plan.region_code,
-        plan.end_year,
-        points.assessment_point,
-        points.point_kind,
-        points.year,
-        points.due_date,
-        night.as_of
-    from {{ ref("plan_indicator") }} as indicator
-    inner join {{ ref("plan") }} as plan on indicator.plan_id = plan.plan_id
-    inner join points on indicator.plan_id = points.plan_id
-    cross join night
-),
-
-baselines as (
-    select
-        plan_id,
-        indicator_no,
-        max(value) filter (where is_path_start) as path_start,
-        arg_max(value, year) filter (where baseline_kind != 'start_of_change') as baseline_value,
-        max(year) filter (where baseline_kind != 'start_of_change') as baseline_year,
-        arg_min(value, year) filter (where baseline_kind != 'start_of_change') as other_baseline_value,
-        min(year) filter (where baseline_kind != 'start_of_change') as other_baseline_year
-    from {{ ref("plan_baseline") }}
-    group by plan_id, indicator_no
-),
-
-with_target as (
-    select
-        looked_at.*,
-        baselines.baseline_value,
-        baselines.baseline_year,
-        case when baselines.other_baseline_year < baselines.baseline_year then baselines.other_baseline_value end as other_baseline_value,
-        nullif(baselines.other_baseline_year, baselines.baseline_year) as other_baseline_year,
-        baselines.path_start,
-        baselines.path_start + (final.target_value - baselines.path_start) * path.share_pct / 100 as path_value,
-        interim.target_value as interim_value,
-        coalesce(interim.target_value, final.target_value, guard.target_num) as target_value,
-        coalesce(interim.unit, final.unit) as target_unit,
-        coalesce(interim.metric, final.metric) as target_metric,
-        coalesce(interim.doc_no, final.doc_no) as target_doc_no,
-        coalesce(interim.issued_date, final.issued_date) as target_issued_date,
-        coalesce(interim.data_basis, final.data_basis) as target_basis
-    from looked_at
-    left join baselines using (plan_id, indicator_no)
-    left join {{ ref("int_plan__target") }} as interim
+        checkpoint.*,
+        value.value,
+        value.unit as value_unit,
+        value.coverage_n,
+        value.coverage_required,
+        value.full_months,
+        coalesce(value.is_sufficient, false) as is_sufficient,
+        value.standard_code,
+        value.data_basis as value_basis,
+        value.inputs,
+        case
+            when checkpoint.kind = 'Q' then 'guard'
+            when checkpoint.interim_value is not null then 'interim'
+            when checkpoint.path_value is not null then 'path'
+            when checkpoint.target_value is not null then 'final'
+        end as compared_with
+    from {{ ref("int_plan__checkpoint") }} as checkpoint
+    left join {{ ref("int_plan__indicator_value") }} as value
         on
-            looked_at.plan_id = interim.plan_id
-            and looked_at.indicator_no = interim.indicator_no
-            and looked_at.region_code = interim.region_code
-            and looked_at.year = interim.year
-    left join {{ ref("int_plan__target") }} as final
-        on
-            looked_at.plan_id = final.plan_id
-            and looked_at.indicator_no = final.indicator_no
-            and looked_at.region_code = final.region_code
-            and looked_at.target_year = final.year
-    left join {{ ref("plan_path") }} as path
-        on looked_at.plan_id = path.plan_id and looked_at.path = path.path and looked_at.year = path.year
-    left join {{ ref("plan_indicator") }} as guard
-        on looked_at.plan_id = guard.plan_id and looked_at.indicator_no = guard.indicator_no and guard.kind = 'Q'
+            checkpoint.plan_id = value.plan_id
+            and checkpoint.indicator_no = value.indicator_no
+            and checkpoint.region_code = value.region_code
+            and checkpoint.year = value.year
+            -- Without an order of the province the 14th plan counts tonnes of key projects (domain 12.1, metric A).
+            and value.metric in ('any', coalesce(checkpoint.target_metric, 'tonnes'))
+    where checkpoint.point_kind != 'annual' or (value.inputs is not null and checkpoint.value_source != 'stated')
+),
+
+compared as (
+    select
+        *,
+        case compared_with
+            when 'guard' then target_num
+            when 'interim' then interim_value
+            when 'path' then path_value
+            else target_value
+        end as compared_value,
+        -- Both spellings of the micro sign, and tonnes in words, are the same unit.
+        replace(replace(replace(value_unit, 'μ', 'u'), 'µ', 'u'), '吨', 't')
+        = replace(replace(replace(target_unit, 'μ', 'u'), 'µ', 'u'), '吨', 't') as is_same_unit
+    from joined
 )
-select 1
+
+select
+    * exclude (compared_value),
+    {{ round_half_even("value", "decimals") }} as judged_value,
+    {{ round_half_even("compared_value", "decimals") }} as compared_value,
+    case op
+        when '>=' then {{ round_half_even("value", "decimals") }} >= {{ round_half_even("compared_value", "decimals") }}
+        when '<=' then {{ round_half_even("value", "decimals") }} <= {{ round_half_even("compared_value", "decimals") }}
+    end as is_met
+from compared

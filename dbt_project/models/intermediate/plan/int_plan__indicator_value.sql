@@ -51,7 +51,7 @@ source_value as (
         year,
         'any' as metric,
         cast(pm25_mean_ug_m3 as decimal(18, 6)) as value,
-        'ug/m3' as unit,
+        'μg/m3' as unit,
         pm25_valid_days as coverage_n,
         required_days as coverage_required,
         pm25_full_months as full_months,
@@ -67,9 +67,10 @@ source_value as (
         region_code,
         year,
         metric,
-        cast(case when metric = 'tonnes' then verified_cum_t else rate_b_pct end as decimal(18, 6)) as value,
+        -- No project on file is no figure, and not a reduction of 0 t.
+        cast(case when metric = 'percent' then rate_b_pct when project_count > 0 then verified_cum_t end as decimal(18, 6)) as value,
         case when metric = 'tonnes' then 't' else '%' end as unit,
-        project_count as coverage_n,
+        case when metric = 'tonnes' then project_count else source_count end as coverage_n,
         null as coverage_required,
         null as full_months,
         metric = 'tonnes' or coalesce(rate_b_base_share_pct = 100, false) as is_sufficient,
@@ -77,6 +78,7 @@ source_value as (
         data_basis,
         cast(struct_pack(verified_cum_t, rate_b_pct, base_t, project_count, evidence_gap_count) as varchar) as inputs
     from reduction
+    where base_t is not null or project_count > 0
     union all
     select
         'department_return' as value_source,

@@ -22,8 +22,8 @@ wide as (
         basis,
         max(stations_expected) as stations_expected,
         {%- for pollutant in air_pollutants() %}
-        max(concentration) filter (where pollutant_id = '{{ pollutant.id }}') as {{ pollutant.id }}_{{ pollutant.unit }},
-        max(valid_stations) filter (where pollutant_id = '{{ pollutant.id }}') as {{ pollutant.id }}_valid_stations,
+            max(concentration) filter (where pollutant_id = '{{ pollutant.id }}') as {{ pollutant.id }}_{{ pollutant.unit }},
+            max(valid_stations) filter (where pollutant_id = '{{ pollutant.id }}') as {{ pollutant.id }}_valid_stations,
         {%- endfor %}
         {{ basis_of_group("data_basis") }} as data_basis
     from city_values
@@ -36,9 +36,9 @@ select
     wide.basis,
     wide.stations_expected,
     {%- for pollutant in air_pollutants() %}
-    wide.{{ pollutant.id }}_{{ pollutant.unit }},
-    wide.{{ pollutant.id }}_valid_stations,
-    judged.iaqi_{{ pollutant.id }},
+        wide.{{ pollutant.id }}_{{ pollutant.unit }},
+        wide.{{ pollutant.id }}_valid_stations,
+        judged.iaqi_{{ pollutant.id }},
     {%- endfor %}
     judged.aqi,
     category.level as category_level,

@@ -39,9 +39,9 @@ wide as (
         station_code,
         business_date,
         {%- for pollutant in air_pollutants() %}
-        max(concentration) filter (where pollutant_id = '{{ pollutant.id }}') as {{ pollutant.id }}_{{ pollutant.unit }},
-        max(value_source) filter (where pollutant_id = '{{ pollutant.id }}') as {{ pollutant.id }}_source,
-        max(valid_hours) filter (where pollutant_id = '{{ pollutant.id }}') as {{ pollutant.id }}_valid_hours,
+            max(concentration) filter (where pollutant_id = '{{ pollutant.id }}') as {{ pollutant.id }}_{{ pollutant.unit }},
+            max(value_source) filter (where pollutant_id = '{{ pollutant.id }}') as {{ pollutant.id }}_source,
+            max(valid_hours) filter (where pollutant_id = '{{ pollutant.id }}') as {{ pollutant.id }}_valid_hours,
         {%- endfor %}
         {{ basis_of_group("data_basis") }} as data_basis
     from station_values
@@ -52,10 +52,10 @@ select
     wide.station_code,
     wide.business_date,
     {%- for pollutant in air_pollutants() %}
-    wide.{{ pollutant.id }}_{{ pollutant.unit }},
-    wide.{{ pollutant.id }}_source,
-    wide.{{ pollutant.id }}_valid_hours,
-    judged.iaqi_{{ pollutant.id }},
+        wide.{{ pollutant.id }}_{{ pollutant.unit }},
+        wide.{{ pollutant.id }}_source,
+        wide.{{ pollutant.id }}_valid_hours,
+        judged.iaqi_{{ pollutant.id }},
     {%- endfor %}
     judged.aqi,
     judged.primary_pollutants,

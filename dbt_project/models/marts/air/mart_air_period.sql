@@ -56,11 +56,11 @@ wide as (
         period_end_date,
         standard_code,
         {%- for pollutant in air_pollutants() %}
-        max(valid_days) filter (where item_id = '{{ pollutant.id }}') as {{ pollutant.id }}_valid_days,
-        max(mean) filter (where item_id = '{{ pollutant.id }}') as {{ pollutant.id }}_mean_{{ pollutant.unit }},
-        max(percentile) filter (where item_id = '{{ pollutant.id }}') as {{ pollutant.id }}_percentile_{{ pollutant.unit }},
-        max(full_months) filter (where item_id = '{{ pollutant.id }}') as {{ pollutant.id }}_full_months,
-        bool_or(is_sufficient) filter (where item_id = '{{ pollutant.id }}') as {{ pollutant.id }}_is_sufficient,
+            max(valid_days) filter (where item_id = '{{ pollutant.id }}') as {{ pollutant.id }}_valid_days,
+            max(mean) filter (where item_id = '{{ pollutant.id }}') as {{ pollutant.id }}_mean_{{ pollutant.unit }},
+            max(percentile) filter (where item_id = '{{ pollutant.id }}') as {{ pollutant.id }}_percentile_{{ pollutant.unit }},
+            max(full_months) filter (where item_id = '{{ pollutant.id }}') as {{ pollutant.id }}_full_months,
+            bool_or(is_sufficient) filter (where item_id = '{{ pollutant.id }}') as {{ pollutant.id }}_is_sufficient,
         {%- endfor %}
         max(required_days) as required_days,
         max(valid_days) filter (where item_id = 'judged') as judged_days,
@@ -106,11 +106,11 @@ select
     days.heavy_days,
     wide.judged_full_months,
     {%- for pollutant in air_pollutants() %}
-    wide.{{ pollutant.id }}_valid_days,
-    wide.{{ pollutant.id }}_mean_{{ pollutant.unit }},
-    wide.{{ pollutant.id }}_percentile_{{ pollutant.unit }},
-    wide.{{ pollutant.id }}_full_months,
-    wide.{{ pollutant.id }}_is_sufficient,
+        wide.{{ pollutant.id }}_valid_days,
+        wide.{{ pollutant.id }}_mean_{{ pollutant.unit }},
+        wide.{{ pollutant.id }}_percentile_{{ pollutant.unit }},
+        wide.{{ pollutant.id }}_full_months,
+        wide.{{ pollutant.id }}_is_sufficient,
     {%- endfor %}
     cast(round_even(composite.composite_index, 3) as decimal(9, 3)) as composite_index,
     wide.required_days,
@@ -135,5 +135,16 @@ select
     days.data_basis,
     days.inputs_hash
 from wide
-inner join days using (region_code, basis, period_kind, period_start_date)
-left join composite using (region_code, basis, period_kind, period_start_date)
+inner join days
+    on
+        wide.region_code = days.region_code
+        and wide.basis = days.basis
+        and wide.period_kind = days.period_kind
+        and wide.period_start_date = days.period_start_date
+left join composite
+    on
+        wide.region_code = composite.region_code
+        and wide.basis = composite.basis
+        and wide.period_kind = composite.period_kind
+        and wide.period_start_date = composite.period_start_date
+order by wide.region_code, wide.period_kind, wide.period_start_date, wide.basis

@@ -6,7 +6,7 @@ evaluation as (
     select
         evaluation.*,
         lead(evaluation.published_date) over (
-            partition by evaluation.uscc order by evaluation.published_date, evaluation.eval_year
+            partition by evaluation.uscc order by evaluation.published_date, evaluation.eval_year, evaluation.regime
         ) as next_published_date
     from {{ ref('stg_credit__credit_evaluation') }} as evaluation
     inner join night on evaluation.published_date <= night.as_of
@@ -23,6 +23,7 @@ penalty as (
     group by uscc, year(decided_date)
 ),
 
+-- The list is published with the grades: it belongs to the grade in whose term the enterprise was on it.
 blacklisted as (
     select
         evaluation.uscc,
@@ -32,8 +33,9 @@ blacklisted as (
     inner join {{ ref('stg_credit__blacklist') }} as listing
         on
             evaluation.uscc = listing.uscc
-            and year(listing.listed_date) <= evaluation.eval_year
-            and (listing.removed_date is null or year(listing.removed_date) >= evaluation.eval_year)
+            and (evaluation.next_published_date is null or evaluation.next_published_date > listing.listed_date)
+            and (listing.removed_date is null or evaluation.published_date < listing.removed_date)
+    inner join night on listing.listed_date <= night.as_of
     group by evaluation.uscc, evaluation.eval_year
 ),
 

@@ -7,7 +7,7 @@ bound as (
         binding.permit_no,
         binding.outlet_code,
         -- Which logger serves the outlet changes; today's is the last one that began (HJ 212-2025 gives new numbers).
-        arg_max(binding.mn_code, binding.valid_from_date) filter (
+        arg_max(binding.mn_code, (binding.valid_from_date, binding.mn_code)) filter (
             where binding.valid_to_date is null or binding.valid_to_date >= night.as_of
         ) as mn_code,
         min(binding.valid_from_date) as bound_from_date,

@@ -71,4 +71,8 @@ select
     day.data_basis
 from weighed as day
 left join {{ ref('source_validity') }} as rule
-    on day.medium = rule.medium and rule.period = 'day' and {{ in_force('rule', 'day.business_date') }}
+    on
+        day.medium = rule.medium
+        and rule.period = 'day'
+        and rule.operation = case when day.stopped_hours = 0 then 'continuous' else 'intermittent' end
+        and {{ in_force('rule', 'day.business_date') }}
