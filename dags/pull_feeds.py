@@ -14,6 +14,7 @@ import pendulum
 from airflow.sdk import PartitionedAssetTimetable, dag, task
 from lake_assets import LAKE, NIGHT
 from night_tasks import night_step
+
 from tanhuan.contracts import FEEDS, tables_of
 from tanhuan.settings import get_settings
 
@@ -57,7 +58,7 @@ def build_pull(feed: str) -> None:
                     event.extra = {"load": outcome.load.load_id, "state": outcome.state, "rows": outcome.rows}
                     event.add_partitions(key.isoformat())
 
-        admit(land())
+        admit(land())  # type: ignore[arg-type]
 
     pull()
 

@@ -11,6 +11,7 @@ import pendulum
 from airflow.sdk import PartitionedAssetTimetable, dag, task
 from lake_assets import DEADLINE, PUBLISHED, WHOLE_LAKE
 from night_tasks import night_step
+
 from tanhuan.settings import get_settings
 
 #: one slot: whoever opens `warehouse.duckdb` holds it

@@ -14,6 +14,7 @@ if sys.argv[1:2] == ["scheduler"]:
     import dbt.adapters.duckdb
     import dbt.cli.main
     import dbt.task.build  # noqa: F401
+
     import tanhuan.admit
     import tanhuan.gates.engine
     import tanhuan.pull

@@ -6,6 +6,7 @@ from functools import reduce
 from operator import and_
 
 from airflow.sdk import Asset
+
 from tanhuan.contracts import load_contracts
 
 NIGHT = Asset(name="night", uri="tanhuan://night")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException
+
 from tanhuan.errors import TanhuanError
 from tanhuan.nights import record_step, resolve_key
 from tanhuan.settings import get_settings

@@ -8,11 +8,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import os
+import sys
 import time
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from tanhuan.errors import TanhuanError
 from tanhuan.settings import get_settings
@@ -57,9 +60,9 @@ def night(
     with console.status("启动 Airflow … starting Airflow"), use_airflow(settings) as airflow:
         console.print(f"  Airflow {airflow.url} [dim]({time.monotonic() - started:.1f} s)[/]")
         result = run_night(airflow.api, key, settings, console)
+    for failure in result.failures:
+        console.print(f"[red]✗[/] {escape(failure)}", highlight=False, soft_wrap=True)
     if not result.published:
-        for failure in result.failures:
-            console.print(f"[red]✗[/] {failure}", markup=True, highlight=False, soft_wrap=True)
         console.print("[red]未发布 Nothing was published; readers keep the version they had.[/]")
         raise typer.Exit(1)
     console.print(f"  夜间流程 the night took [bold]{result.seconds:.1f} s[/]")
@@ -109,7 +112,7 @@ def rebuild() -> None:
 
 @app.command()
 def quarantine(
-    load_id: Annotated[str | None, typer.Argument(help="批次号 A load; all held rows are counted if not given.")] = None,
+    load_id: Annotated[str | None, typer.Argument(help="批次号 A load; if none is named, all are counted.")] = None,
     limit: Annotated[int, typer.Option(help="行数 Rows to show.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
@@ -143,7 +146,8 @@ def doctor() -> None:
 
     findings = examine(get_settings())
     for finding in findings:
-        console.print(f"{'[green]✓[/]' if finding.ok else '[red]✗[/]'} {finding.what}: {finding.detail}", soft_wrap=True)
+        mark = "[green]✓[/]" if finding.ok else "[red]✗[/]"
+        console.print(f"{mark} {finding.what}: {finding.detail}", soft_wrap=True)
     if not all(f.ok for f in findings):
         raise typer.Exit(1)
 
@@ -151,11 +155,18 @@ def doctor() -> None:
 def main() -> None:
     """Run the command; a known failure is a sentence, not a trace."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    status = 0
     try:
         app()
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
     except TanhuanError as failure:
-        console.print(f"[red]✗[/] {failure}", highlight=False, soft_wrap=True)
-        raise SystemExit(1) from failure
+        console.print(f"[red]✗[/] {escape(str(failure))}", highlight=False, soft_wrap=True)
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # DuckDB 2.0 prints a page of harmless "nanobind: leaked" lines when the interpreter takes itself down.
+    os._exit(status)
 
 
 if __name__ == "__main__":

@@ -59,8 +59,6 @@ def _publication(settings: Settings) -> Finding:
         return Finding("发布 publication", False, "nothing is published yet; run `tanhuan night`")
     manifest = read_json(path)
     age = now() - dt.datetime.fromisoformat(manifest["published_at"])
-    return Finding(
-        "发布 publication",
-        age.days < _FRESH_DAYS,
-        f"{manifest['version']}, {age.total_seconds() / 3600:.0f} h old; missing: {manifest['missing_tables'] or 'none'}",
-    )
+    hours, missing = age.total_seconds() / 3600, manifest["missing_tables"] or "none"
+    detail = f"{manifest['version']}, {hours:.0f} h old; missing tables: {missing}"
+    return Finding("发布 publication", age.days < _FRESH_DAYS, detail)

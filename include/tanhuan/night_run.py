@@ -65,9 +65,7 @@ def _is_final(step: dict, steps: list[dict]) -> bool:
 class _Follower:
     """Prints what has changed since it last looked."""
 
-    def __init__(
-        self, api: AirflowApi, since: dt.datetime, key: dt.date, settings: Settings, console: Console
-    ) -> None:
+    def __init__(self, api: AirflowApi, since: dt.datetime, key: dt.date, settings: Settings, console: Console) -> None:
         self._api, self._since, self._key, self._settings, self._console = api, since, key, settings, console
         self._clock = self._last_news = time.monotonic()
         self._told: set[tuple[str, str, int]] = set()

@@ -6,13 +6,15 @@ Belongs here: reading the publication and laying it out. Does not belong here: c
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import duckdb
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tanhuan.duck import open_published
+from tanhuan.duck import open_memory, open_published
 from tanhuan.errors import TanhuanError
 from tanhuan.files import read_json
 from tanhuan.settings import Settings
@@ -25,6 +27,14 @@ _STATUS_COLOUR = {
     "data_insufficient": "yellow",
 }
 
+#: columns of sentences; all others hold codes, which are never broken
+_PROSE = ("指标 indicator", "目标 target", "口径 basis")
+
+_BASES = {
+    "strict": "严格 strict: ≥75 % of stations (HJ 663-2013 6.1.4)",
+    "archive": "存档 archive: ≥50 % of stations",
+}
+
 _INDICATORS = """
 select
     indicator_no, indicator, value, unit, kind, target_value, target_raw, target_metric, status, data_basis,
@@ -35,7 +45,11 @@ order by indicator_no
 """
 
 _PREVIOUS_PLAN = """
-select status, count(*) from ind_plan_indicator where plan_id = '13' group by status order by count(*) desc
+select status, count(*) as indicators
+from ind_plan_indicator
+where plan_id = '13'
+group by status
+order by indicators desc
 """
 
 _BASELINE = """
@@ -50,7 +64,7 @@ _PLAN_BASELINE = """
 select indicator_no, coalesce(
     case when baseline_year = 2019 then baseline_value end,
     case when other_baseline_year = 2019 then other_baseline_value end
-)
+) as baseline
 from ind_plan_indicator
 where plan_id = '14' and indicator_no in (1, 2) and assessment_point = 'FINAL_2025'
 order by indicator_no
@@ -59,8 +73,11 @@ order by indicator_no
 # The answers of this night; a load that had not changed was not asked again, its last answers stand.
 _GATES = """
 select
-    table_name, gate, count(*), count(*) filter (not passed), count(*) filter (not passed and action <> 'flag'),
-    max(night_date)
+    table_name,
+    gate,
+    count(*) as checks,
+    count(*) filter (not passed) as failed,
+    count(*) filter (not passed and action <> 'flag') as refusals
 from (
     from ops_gate_result
     qualify recorded_at = max(recorded_at) over (partition by gate, table_name)
@@ -71,10 +88,25 @@ order by gate desc, table_name
 
 _LOADS = """
 select
-    table_name, max_by(state, load_id), sum(row_count) filter (night_date = $night),
-    coalesce(sum(refused_count) filter (night_date = $night), 0)
+    table_name,
+    max_by(state, load_id) as state,
+    max_by(row_count, load_id) as rows,
+    max_by(refused_count, load_id) as refused
 from ops_load
+where night_date = $night
 group by table_name
+"""
+
+_HELD_ROWS = """
+select source_file, source_row, reason_ids, detail, row_json from read_parquet($files) limit $limit
+"""
+
+_HELD_LOADS = """
+select load_id, table_name, count(*) as rows, list(distinct state) as states, any_value(detail) as detail
+from read_parquet($files)
+group by load_id, table_name
+order by load_id desc
+limit $limit
 """
 
 
@@ -91,28 +123,21 @@ def show_publication(settings: Settings, console: Console) -> None:
     """
     manifest = _read_manifest(settings)
     console.print(_lay_out_indicators(_read(settings, _INDICATORS), manifest))
-    previous = ", ".join(f"{r['status']} {r['count_star()']}" for r in _read(settings, _PREVIOUS_PLAN))
+    previous = ", ".join(f"{r['status']} {r['indicators']}" for r in _read(settings, _PREVIOUS_PLAN))
     console.print(f"“十三五” 13th plan, 27 indicators as the plan's table 1 states them (FINAL_2020): {previous}\n")
     _print_baseline(settings, console)
     console.print(_lay_out_gates(settings, manifest["as_of"]))
     _print_place(settings, manifest, console)
 
 
-def show_quarantine(
-    settings: Settings, load_id: str | None, limit: int, as_json: bool, console: Console
-) -> None:
+def show_quarantine(settings: Settings, load_id: str | None, limit: int, as_json: bool, console: Console) -> None:
     """Print refused rows of one load, or how many rows are held for each load."""
     files = [str(p) for p in settings.quarantine.rglob(f"{load_id or '*'}.parquet")]
     if not files:
         known = "" if load_id is None else f" of load {load_id}"
         raise TanhuanError(f"There are no refused rows{known}.", "`tanhuan quarantine` without a load counts them all.")
-    query = (
-        "select source_file, source_row, reason_ids, detail, row_json from read_parquet($files) limit $limit"
-        if load_id
-        else "select load_id, table_name, count(*) as rows, list(distinct state) as states, any_value(detail) as detail "
-        "from read_parquet($files) group by all order by load_id desc limit $limit"
-    )
-    rows = _fetch(duckdb.connect(), query, {"files": files, "limit": limit})
+    with open_memory() as con:
+        rows = _fetch(con, _HELD_ROWS if load_id else _HELD_LOADS, {"files": files, "limit": limit})
     if as_json:
         console.print_json(json.dumps(rows, ensure_ascii=False, default=str))
         return
@@ -140,24 +165,29 @@ def _fetch(
     return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
+def _new_table(title: str, left: tuple[str, ...], right: tuple[str, ...] = ()) -> Table:
+    """Return an empty table whose text wraps rather than being cut: a narrow terminal must not hide a verdict."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for name in left:
+        table.add_column(name, overflow="fold", no_wrap=name not in _PROSE)
+    for name in right:
+        table.add_column(name, justify="right", overflow="fold")
+    return table
+
+
 def _lay_out_indicators(rows: list[dict[str, Any]], manifest: dict[str, Any]) -> Table:
-    table = Table(
-        title=f"“十四五”指标 14th plan, 28 indicators · FINAL_2025 · 截至 as of {manifest['as_of']}",
-        title_justify="left",
-        show_lines=False,
-        pad_edge=False,
+    table = _new_table(
+        f"“十四五”指标 14th plan, 28 indicators · FINAL_2025 · 截至 as of {manifest['as_of']}",
+        ("#", "指标 indicator", "值 value", "目标 target", "状态 status", "依据 basis"),
     )
-    for name, justify in (("#", "right"), ("指标 indicator", "left"), ("值 value", "right"), ("目标 target", "right")):
-        table.add_column(name, justify=justify, ratio=3 if "indicator" in name else None)  # type: ignore[arg-type]
-    table.add_column("状态 status")
-    table.add_column("依据 basis")
     for row in rows:
         colour = _STATUS_COLOUR.get(row["status"], "dim")
+        target = row["target_raw"] if row["target_value"] is None else _format(row["target_value"], None)
         table.add_row(
             str(row["indicator_no"]),
             row["indicator"],
             _format(row["value"], row["unit"]),
-            _format(row["target_value"], "") if row["target_value"] is not None else f"[dim]{row['target_raw']}[/]",
+            target,
             f"[{colour}]{row['status']}[/]",
             row["data_basis"] or "–",
         )
@@ -176,44 +206,50 @@ def _print_baseline(settings: Settings, console: Console) -> None:
     if not rows:
         console.print("[dim]2019 air hours are not loaded; the plan's baseline cannot be compared.[/]")
         return
-    (ratio, pm25) = (r[1] for r in [tuple(r.values()) for r in _read(settings, _PLAN_BASELINE)])
-    table = Table(
-        title="2019 实测数据与规划表2基线 the real hours of 2019 beside the plan's baseline (table 2)",
-        title_justify="left",
-        pad_edge=False,
+    ratio, pm25 = (r["baseline"] for r in _read(settings, _PLAN_BASELINE))
+    table = _new_table(
+        "2019 实测数据与规划表2基线 the real hours of 2019 beside the plan's baseline (table 2)",
+        ("口径 basis",),
+        ("PM2.5 μg/m3", "有效日 PM2.5 days", "判定日 judged days", "优良 good", "优良率 %"),
     )
-    for name in ("口径 basis", "PM2.5 μg/m3", "有效天 valid days", "优良天 good days", "优良率 %", "结论 verdict"):
-        table.add_column(name, justify="left" if "basis" in name or "verdict" in name else "right")
-    table.add_row("规划 plan", f"{pm25:.0f}", "365", f"{ratio * 365 / 100:.0f}", f"{ratio:.1f}", "as printed in the plan")
+    good = f"{ratio * 365 / 100:.0f}"
+    table.add_row("规划 the plan", f"{pm25:.0f}", "", "365", good, f"{ratio:.1f}")
     for row in rows:
-        verdict = "sufficient" if row["is_sufficient"] else f"data_insufficient: {row['insufficient_reason_zh']}"
         table.add_row(
-            {"strict": "严格 strict (≥75 % stations)", "archive": "存档 archive (≥50 % stations)"}[row["basis"]],
+            _BASES[row["basis"]],
             f"{row['pm25_mean_ug_m3']:.1f}",
-            f"{row['pm25_valid_days']} PM2.5, {row['judged_days']} AQI",
+            str(row["pm25_valid_days"]),
+            str(row["judged_days"]),
             str(row["good_days"]),
             str(row["good_ratio_pct"]),
-            verdict,
         )
     console.print(table)
+    for row in rows:
+        verdict = "[green]sufficient[/]" if row["is_sufficient"] else "[yellow]data_insufficient[/]"
+        reason = (
+            f": {row['insufficient_reason_zh']} {row['insufficient_reason_en']}" if not row["is_sufficient"] else ""
+        )
+        console.print(f"  {row['basis']} {verdict}{reason}", highlight=False)
+    console.print()
 
 
 def _lay_out_gates(settings: Settings, night: str) -> Table:
-    loads = {r["table_name"]: list(r.values()) for r in _read(settings, _LOADS, {"night": night})}
-    table = Table(title="闸门 gates: one line each", title_justify="left", pad_edge=False)
-    for name in ("闸门 gate", "表 table", "本夜 this night", "行 rows", "拒收 refused", "检查 checks", "提示 flags"):
-        table.add_column(name, justify="left" if name[0] in "闸表本" else "right")
+    loads = {r["table_name"]: r for r in _read(settings, _LOADS, {"night": night})}
+    table = _new_table(
+        "闸门 gates: one line each",
+        ("闸门 gate", "表 table", "结果 answer"),
+        ("行 rows", "拒收 refused", "检查 checks", "提示 flags"),
+    )
     for row in _read(settings, _GATES):
-        name, gate, checks, failed, refused, _ = row.values()
-        _, state, rows, held = loads.get(name, (name, "passed", None, 0)) if gate == "source" else (name, "passed", None, 0)
+        load = loads.get(row["table_name"]) if row["gate"] == "source" else None
         table.add_row(
-            "1 source" if gate == "source" else "2 mart",
-            name,
-            f"[{'red' if refused else 'green'}]{state}[/]",
-            "–" if rows is None else f"{rows:,}",
-            "–" if gate == "mart" else f"{held:,}",
-            str(checks),
-            str(failed) if failed else "–",
+            "1 source" if load else "2 mart",
+            row["table_name"],
+            f"[{'red' if row['refusals'] else 'green'}]{load['state'] if load else 'passed'}[/]",
+            f"{load['rows']:,}" if load else "–",
+            f"{load['refused']:,}" if load else "–",
+            str(row["checks"]),
+            str(row["failed"] or "–"),
         )
     return table
 
@@ -225,10 +261,10 @@ def _print_place(settings: Settings, manifest: dict[str, Any], console: Console)
     if missing:
         console.print(f"[yellow]未到的表 tables that did not arrive: {', '.join(missing)}[/]")
     console.print(f"位置 where      {path}/  (tanhuan.duckdb, parquet/, manifest.json)")
-    console.print("试一试 try this:")
-    command = (
-        f"python -c \"import duckdb; print(duckdb.connect('{path}/tanhuan.duckdb', read_only=True)"
-        ".sql(\"\"\"select indicator_no, indicator, value, unit, status, data_basis from ind_plan_indicator "
-        "where assessment_point = 'FINAL_2025'\"\"\"))\""
+    query = (
+        "select indicator_no, indicator, value, unit, status, data_basis from ind_plan_indicator "
+        "where assessment_point = $$FINAL_2025$$"
     )
-    console.print(command, soft_wrap=True, highlight=False, markup=False)
+    program = f'import duckdb; duckdb.connect("{path}/tanhuan.duckdb", read_only=True).sql("{query}").show(max_rows=40)'
+    console.print("试一试 paste this:")
+    console.print(f"{sys.executable} -c '{program}'", soft_wrap=True, highlight=False, markup=False)

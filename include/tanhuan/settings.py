@@ -57,9 +57,9 @@ class Settings(BaseSettings):
 
     def as_environment(self) -> dict[str, str]:
         """Return the settings as the variables by which a child process finds the same ones, secrets included."""
-        values = {name: getattr(self, name) for name in type(self).model_fields}
-        plain = {n: v.get_secret_value() if isinstance(v, SecretStr) else v for n, v in values.items() if v is not None}
-        return {f"TANHUAN_{name.upper()}": str(value) for name, value in plain.items()} | {"TANHUAN_HOME": str(self.root)}
+        values = {name: getattr(self, name) for name in type(self).model_fields} | {"home": self.root}
+        plain = {n: v.get_secret_value() if isinstance(v, SecretStr) else v for n, v in values.items()}
+        return {f"TANHUAN_{name.upper()}": str(value) for name, value in plain.items() if value is not None}
 
     @cached_property
     def root(self) -> Path:

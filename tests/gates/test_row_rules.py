@@ -56,10 +56,8 @@ def _count(con: duckdb.DuckDBPyConnection, source: str) -> int:
     return int(found[0])
 
 
-def _write_random_rows(
-    con: duckdb.DuckDBPyConnection, contract: Contract, checks: list[Check], target: Path
-) -> None:
-    rng = random.Random(contract.table)  # noqa: S311
+def _write_random_rows(con: duckdb.DuckDBPyConnection, contract: Contract, checks: list[Check], target: Path) -> None:
+    rng = random.Random(contract.table)
     pools = {c.name: _pool(c, checks, rng) for c in contract.columns}
     columns = ", ".join(f"{c.name} {c.type}" for c in contract.columns)
     con.execute(f"create table rows ({columns})")

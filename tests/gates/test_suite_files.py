@@ -176,16 +176,17 @@ def test_great_expectations_can_run_every_expectation(path: Path, database: Path
     from tanhuan.gates.engine import get_validator
 
     suite, validator = load_suite(path), get_validator()
+    checks = list(suite.checks)
     if path.parent.name == "mart":
-        opened = validator.open_table(database, path.stem)
+        with validator.open_database(database) as batch_of:
+            results = validator.check(batch_of(path.stem), suite, checks, PARAMETERS)
     else:
         parquet = tmp_path / "batch.parquet"
         with duckdb.connect() as con:
             create_table(con, path.stem, read_columns(path))
             con.execute(f"copy \"{path.stem}\" to '{parquet}'")
-        opened = validator.open_parquet(parquet)
-    with opened as batch:
-        results = validator.check(batch, suite, list(suite.checks), PARAMETERS)
+        with validator.open_parquet(parquet) as batch:
+            results = validator.check(batch, suite, checks, PARAMETERS)
     raised = [f"{r.id}: {r.observed}" for r in results if "Error" in (r.observed or "")]
     assert not raised
 

@@ -54,8 +54,8 @@ class PagedApi:
         if settings.upstream_url is None:
             raise UpstreamRefused(
                 "No upstream is configured.",
-                "set TANHUAN_UPSTREAM_URL, TANHUAN_UPSTREAM_USER and TANHUAN_UPSTREAM_PASSWORD, or run `tanhuan night`, "
-                "which starts the stand-in.",
+                "set TANHUAN_UPSTREAM_URL, TANHUAN_UPSTREAM_USER and TANHUAN_UPSTREAM_PASSWORD, or run "
+                "`tanhuan night`, which starts the stand-in.",
             )
         self._settings = settings
         self._base = settings.upstream_url.rstrip("/")

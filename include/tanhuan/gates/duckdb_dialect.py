@@ -64,14 +64,12 @@ class Dialect(duckdb_engine.Dialect):
     name = "duckdb"
     supports_statement_cache = True
 
-    def connect(self, *args: Any, **kwargs: Any) -> _Connection:
+    def connect(self, *args: Any, **kwargs: Any) -> Any:
         """Open a connection whose cursors outlive rollbacks."""
         wrapper = super().connect(*args, **kwargs)
         return _Connection(wrapper._ConnectionWrapper__c)
 
-    def get_columns(
-        self, connection: Any, table_name: str, schema: str | None = None, **_: Any
-    ) -> list[dict[str, Any]]:
+    def get_columns(self, connection: Any, table_name: str, schema: str | None = None, **_: Any) -> Any:
         """Reflect a table's columns."""
         rows = connection.execute(
             text(
@@ -89,13 +87,19 @@ class Dialect(duckdb_engine.Dialect):
         ]
 
     def get_multi_columns(
-        self, connection: Any, schema: str | None = None, filter_names: Any = None, **_: Any
-    ) -> list[tuple[tuple[str | None, str], list[dict[str, Any]]]]:
+        self,
+        connection: Any,
+        schema: str | None = None,
+        filter_names: Any = None,
+        scope: Any = None,
+        kind: Any = None,
+        **_: Any,
+    ) -> Any:
         """Reflect the columns of several tables."""
         names = filter_names or self.get_table_names(connection, schema)
         return [((schema, name), self.get_columns(connection, name, schema)) for name in names]
 
-    def get_pk_constraint(self, *_: Any, **__: Any) -> dict[str, Any]:
+    def get_pk_constraint(self, connection: Any, table_name: str, schema: str | None = None, **_: Any) -> Any:
         """Published tables carry no key constraints; grains are tested."""
         return {"constrained_columns": [], "name": None}
 

@@ -5,10 +5,11 @@ The only module that imports great_expectations; it is imported inside tasks, ne
 
 from __future__ import annotations
 
+import builtins
 import itertools
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,7 @@ logging.getLogger("great_expectations").setLevel(logging.WARNING)
 
 import great_expectations as gx
 from great_expectations.core.batch_definition import BatchDefinition
+from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
 from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
 
@@ -41,7 +43,7 @@ class DuckDBDatasource(SQLDatasource):
     type: Literal["duckdb"] = "duckdb"  # type: ignore[assignment]
 
     @property
-    def execution_engine_type(self) -> type[SqlAlchemyExecutionEngine]:
+    def execution_engine_type(self) -> builtins.type[SqlAlchemyExecutionEngine]:
         """The engine that knows DuckDB's regular expressions."""
         return _DuckDBExecutionEngine
 
@@ -51,7 +53,7 @@ class Validator:
 
     def __init__(self) -> None:
         self._context = gx.get_context(mode="ephemeral")
-        self._context.variables.progress_bars = {"globally": False}
+        self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
         self._sources = itertools.count(1)
 
     @contextmanager
@@ -63,10 +65,13 @@ class Validator:
             yield asset.add_batch_definition_whole_table("all")
 
     @contextmanager
-    def open_table(self, database: Path, table: str) -> Iterator[BatchDefinition]:
-        """Give a batch of all rows of a table, through a read-only connection that is closed afterwards."""
-        with self._open_source(f"duckdb:///{database}?access_mode=read_only") as source:
-            yield source.add_table_asset(table, table_name=table).add_batch_definition_whole_table("all")
+    def open_database(self, path: Path) -> Iterator[Callable[[str], BatchDefinition]]:
+        """Give a function from a table's name to a batch of all its rows, over one read-only connection.
+
+        The connection is closed afterwards: the warehouse has one writer, and it must find the file free.
+        """
+        with self._open_source(f"duckdb:///{path}?access_mode=read_only") as source:
+            yield lambda table: source.add_table_asset(table, table_name=table).add_batch_definition_whole_table("all")
 
     @contextmanager
     def _open_source(self, connection_string: str) -> Iterator[Any]:
@@ -92,19 +97,24 @@ class Validator:
             for check, raw in self._validate(batch, suite.name, checks, parameters, "BOOLEAN_ONLY")
             if not raw["success"]
         }
-        details = self._validate(batch, suite.name, [c for c in checks if c.id in failing], parameters, "SUMMARY")
+        details = self._validate(batch, suite.name, [c for c in checks if c.id in failing], parameters, "COMPLETE")
         found = {check.id: from_great_expectations(check, raw) for check, raw in details}
         return [found.get(c.id) or passed(c) for c in checks]
 
     def _validate(
-        self, batch: BatchDefinition, name: str, checks: list[Check], parameters: dict[str, Any], result_format: str
+        self,
+        batch: BatchDefinition,
+        name: str,
+        checks: list[Check],
+        parameters: dict[str, Any],
+        result_format: Literal["BOOLEAN_ONLY", "COMPLETE"],
     ) -> list[tuple[Check, dict[str, Any]]]:
         if not checks:
             return []
         by_id = {c.id: c for c in checks}
-        suite = gx.ExpectationSuite(name=name, expectations=[c.expectation for c in checks])
+        suite = gx.ExpectationSuite(name=name, expectations=[c.expectation for c in checks if c.expectation])
         answer = batch.get_batch().validate(suite, result_format=result_format, expectation_parameters=parameters)
-        raws = [r.to_json_dict() for r in answer.results]
+        raws: list[Any] = [r.to_json_dict() for r in answer.results]
         return [(by_id[raw["expectation_config"]["meta"]["id"]], raw) for raw in raws]
 
 

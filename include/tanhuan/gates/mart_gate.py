@@ -8,7 +8,7 @@ import logging
 from tanhuan import ledger
 from tanhuan.errors import PublicationRefused
 from tanhuan.gates.results import CheckResult, render_failures
-from tanhuan.gates.suites import Suite, describe_suites, load_mart_suites
+from tanhuan.gates.suites import describe_suites, load_mart_suites
 from tanhuan.settings import Settings, now
 
 log = logging.getLogger(__name__)
@@ -20,8 +20,12 @@ def check_marts(key: dt.date, settings: Settings) -> list[CheckResult]:
     Raises:
         PublicationRefused: a check with action `refuse_batch` failed; nothing is published.
     """
-    suites = load_mart_suites(settings)
-    found = {suite.table: _check_table(suite, key, settings) for suite in suites}
+    from tanhuan.gates.engine import get_validator
+
+    suites, validator = load_mart_suites(settings), get_validator()
+    parameters = {"as_of": key.isoformat()}
+    with validator.open_database(settings.warehouse) as batch_of:
+        found = {s.table: validator.check(batch_of(s.table), s, list(s.checks), parameters) for s in suites}
     results = [r for table in found.values() for r in table]
     refused = [r for r in results if r.refuses_batch]
     stamp = now()
@@ -46,11 +50,3 @@ def check_marts(key: dt.date, settings: Settings) -> list[CheckResult]:
         )
     log.info("gate 2 passed: %d checks on %d tables", len(results), len(suites))
     return results
-
-
-def _check_table(suite: Suite, key: dt.date, settings: Settings) -> list[CheckResult]:
-    from tanhuan.gates.engine import get_validator
-
-    validator = get_validator()
-    with validator.open_table(settings.warehouse, suite.table) as batch:
-        return validator.check(batch, suite, list(suite.checks), {"as_of": key.isoformat()})

@@ -78,7 +78,7 @@ def judge(
     elif rows > refused:
         batch_results, disagreements = _ask_great_expectations(suite, accepted, parameters)
         results += batch_results
-        refusals += [f"{r.id}: {r.zh} {r.en}" for r in batch_results if r.refuses_batch]
+        refusals += [f"{r.id}: {r.zh} {r.en} {' '.join(r.samples[:3])}" for r in batch_results if r.refuses_batch]
         refusals += [f"{check_id}: rule and Great Expectations disagree" for check_id in disagreements]
     return Verdict(rows, rows - refused, refused, results, "; ".join(refusals) or None)
 

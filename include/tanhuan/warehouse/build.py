@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 
@@ -23,6 +24,10 @@ log = logging.getLogger(__name__)
 #: what decides the content of every model
 _RULE_FOLDERS = ("models", "macros", "seeds")
 
+_EVERYTHING = ("--full-refresh", "--exclude-resource-type", "unit_test")
+#: seeds and views are what they were as long as no rule has changed; each costs some 25 ms
+_NIGHTLY = ("--exclude-resource-type", "unit_test", "seed", "--exclude", "config.materialized:view")
+
 
 def build(settings: Settings) -> dict[str, int]:
     """Run `dbt build`; return how many nodes succeeded and how many were tests.
@@ -31,9 +36,8 @@ def build(settings: Settings) -> dict[str, int]:
         BuildFailed: a model or test failed; the sentence names it and shows failing rows.
     """
     digest = hash_rules(settings.dbt_project)
-    arguments = ["build", "--exclude-resource-type", "unit_test"]
-    arguments += ["seed"] if _is_built_with(digest, settings) else ["--full-refresh"]
-    nodes = run_dbt(arguments, settings)
+    known = _is_built_with(digest, settings)
+    nodes = run_dbt(["build", *(_NIGHTLY if known else _EVERYTHING)], settings)
     with open_warehouse(settings) as con:
         con.execute("begin")
         con.execute("delete from raw.changed_day")
@@ -70,7 +74,7 @@ def run_dbt(arguments: list[str], settings: Settings) -> dict[str, int]:
         DuckDBConnectionManager.close_all_connections()
     if answer.exception is not None:
         raise BuildFailed(f"dbt stopped: {answer.exception}", "read the message above; it names the file.")
-    return _check_results(list(answer.result or []), settings)
+    return _check_results(list(cast(Iterable[Any], answer.result or [])), settings)
 
 
 def _is_built_with(digest: str, settings: Settings) -> bool:

@@ -90,6 +90,8 @@ def _copy_tables(con: duckdb.DuckDBPyConnection, building: Path) -> tuple[dict[s
     and no two runs are the same.
     """
     con.execute(f"attach '{building / 'tanhuan.duckdb'}' as out (storage_version '{_STORAGE_VERSION}')")
+    # One transaction: hundreds of comments are otherwise as many commits.
+    con.execute("begin")
     tables: dict[str, Any] = {}
     ops: dict[str, int] = {}
     for schema, name in con.execute(
@@ -110,6 +112,7 @@ def _copy_tables(con: duckdb.DuckDBPyConnection, building: Path) -> tuple[dict[s
             ops[name] = _count(con, name)
         else:
             tables[name] = _describe(con, name)
+    con.execute("commit")
     con.execute("checkpoint out")
     con.execute("detach out")
     return tables, ops
@@ -119,12 +122,12 @@ def _copy_comments(con: duckdb.DuckDBPyConnection, schema: str, name: str) -> No
     database = con.execute("select current_database()").fetchone()
     assert database is not None
     where = [database[0], schema, name]
-    kinds = con.execute(
+    kind = con.execute(
         "select comment from duckdb_tables() where database_name = $1 and schema_name = $2 and table_name = $3 "
         "union all select comment from duckdb_views() where database_name = $1 and schema_name = $2 and view_name = $3",
         where,
     ).fetchone()
-    comments = [(f"table out.main.{name}", kinds[0])] if kinds else []
+    comments = [(f"table out.main.{name}", kind[0])] if kind else []
     comments += [
         (f'column out.main.{name}."{column}"', comment)
         for column, comment in con.execute(
