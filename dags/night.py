@@ -31,6 +31,7 @@ def at(cron: str) -> CronPartitionTimetable:
     schedule=at("30 1 * * *"),
     catchup=False,
     max_active_runs=1,
+    default_args={"owner": "data_team"},
     doc_md=__doc__,
     tags=["tier_1", "clock"],
 )
@@ -50,6 +51,7 @@ def night() -> None:
     schedule=at("0 5 * * *"),
     catchup=False,
     max_active_runs=1,
+    default_args={"owner": "data_team"},
     doc_md=__doc__,
     tags=["tier_1", "clock"],
 )

@@ -30,6 +30,7 @@ def build_pull(feed: str) -> None:
         start_date=pendulum.datetime(2021, 1, 1, tz="Asia/Shanghai"),
         catchup=False,
         max_active_runs=1,
+        default_args={"owner": "data_team"},
         doc_md=__doc__,
         tags=["tier_1", "feed"],
     )

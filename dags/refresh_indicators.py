@@ -23,7 +23,7 @@ POOL = "warehouse"
     start_date=pendulum.datetime(2021, 1, 1, tz="Asia/Shanghai"),
     catchup=False,
     max_active_runs=1,
-    default_args={"pool": POOL, "execution_timeout": timedelta(hours=1)},
+    default_args={"owner": "data_team", "pool": POOL, "execution_timeout": timedelta(hours=1)},
     doc_md=__doc__,
     tags=["tier_1", "warehouse"],
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,10 +16,17 @@ import pytest
 import requests
 from pydantic import SecretStr
 
+from tanhuan.admit import admit_loads
+from tanhuan.contracts import FEEDS
+from tanhuan.pull import land_feed
 from tanhuan.services import start_standin
 from tanhuan.settings import Settings
+from tanhuan.warehouse.build import build
+from tanhuan.warehouse.load import load_lake
 
 TIMEOUT_S = 30
+#: a night of real air hours, and the one on which the plan falls due
+NIGHTS = (dt.date(2019, 11, 20), dt.date(2025, 12, 31))
 
 
 @pytest.hookimpl(trylast=True)
@@ -81,8 +90,36 @@ def home(tmp_path: Path) -> Settings:
 @pytest.fixture
 def settings(tmp_path: Path, upstream: Upstream) -> Settings:
     """Settings of an empty installation whose upstream is the stand-in; history is not loaded."""
+    return settings_for(upstream, tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def two_nights(standin: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """An installation with two clean nights admitted, loaded and built, nothing published. To be read, not changed."""
+    installation = settings_for(standin, tmp_path_factory.mktemp("two-nights"))
+    for key in NIGHTS:
+        for feed in FEEDS:
+            admit_loads(land_feed(feed, key, installation), installation)
+    load_lake(NIGHTS[-1], installation)
+    build(installation)
+    return installation
+
+
+@pytest.fixture
+def own_copy(two_nights: Settings, upstream: Upstream, tmp_path: Path) -> Settings:
+    """A copy of `two_nights` that a test may change; its upstream is the stand-in, well behaved again afterwards."""
+    return copy_installation(two_nights, tmp_path / "home")
+
+
+def copy_installation(settings: Settings, home: Path) -> Settings:
+    """Copy all state of an installation and return the settings of the copy."""
+    shutil.copytree(settings.root, home)
+    return Settings(**(settings.model_dump() | {"home": home}), _env_file=None)
+
+
+def settings_for(upstream: Upstream, home: Path) -> Settings:
     return Settings(
-        home=tmp_path / "home",
+        home=home,
         upstream_url=upstream.url,
         upstream_user=upstream.user,
         upstream_password=SecretStr(upstream.password),

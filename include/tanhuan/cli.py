@@ -9,6 +9,7 @@ import datetime as dt
 import json
 import logging
 import os
+import signal
 import sys
 import time
 from typing import Annotated
@@ -84,10 +85,20 @@ def up(
         console.print("打开一夜 open a night: trigger the DAG `night` in the UI, or `make night` in another terminal")
         console.print("[dim]Ctrl-C 结束 ends it all[/]")
         try:
-            while True:
-                time.sleep(1)
+            signal.pause()
         except KeyboardInterrupt:
             console.print("停止 stopping …")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def airflow(context: typer.Context) -> None:
+    """执行 airflow 命令 Run any airflow command in this installation, e.g. `tanhuan airflow dags test pull_permits`.
+
+    Without TANHUAN_UPSTREAM_URL the stand-in serves as upstream. The night is yesterday, or `-c '{"date": "…"}'`.
+    """
+    from tanhuan.services import run_airflow
+
+    raise typer.Exit(run_airflow(context.args, get_settings()))
 
 
 @app.command()
@@ -155,6 +166,9 @@ def doctor() -> None:
 def main() -> None:
     """Run the command; a known failure is a sentence, not a trace."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    # Whoever ends this process ends what it started, too: the same way out as Ctrl-C.
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
     status = 0
     try:
         app()

@@ -26,9 +26,10 @@ def sync_and_rename(temporary: Path, target: Path) -> None:
     temporary.replace(target)
 
 
-def write_bytes(target: Path, data: bytes) -> None:
-    """Write a whole file atomically."""
+def write_bytes(target: Path, data: bytes, mode: int = 0o644) -> None:
+    """Write a whole file atomically; `mode` holds from its first byte on."""
     temporary = temporary_name(target)
+    temporary.touch(mode=mode)
     temporary.write_bytes(data)
     sync_and_rename(temporary, target)
 

@@ -1,23 +1,21 @@
 """The processes a night needs on one machine: Airflow and, where no platform is configured, the stand-in.
 
-Belongs here: starting, waiting for health, stopping for certain. Everything binds to loopback.
+Belongs here: which processes, with which settings, and when they are ready. Everything binds to loopback.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import IO
 
 import requests
 from pydantic import SecretStr
@@ -25,6 +23,7 @@ from pydantic import SecretStr
 from tanhuan.airflow_api import AirflowApi
 from tanhuan.errors import TanhuanError
 from tanhuan.files import read_json, write_bytes, write_json
+from tanhuan.processes import end_all, inherit_environment, run_all
 from tanhuan.settings import Settings
 
 DAG_IDS = {
@@ -36,8 +35,14 @@ DAG_IDS = {
     "pull_returns",
     "refresh_indicators",
 }
+#: The servers for logs of remote workers stay off: they would bind to every interface, and here all logs are local.
+_COMPONENTS = {
+    "scheduler": ["scheduler", "--skip-serve-logs"],
+    "api-server": ["api-server"],
+    "dag-processor": ["dag-processor"],
+    "triggerer": ["triggerer", "--skip-serve-logs"],
+}
 _START_TIMEOUT_S = 120
-_STOP_TIMEOUT_S = 20
 _ADMIN = "admin"
 
 
@@ -66,15 +71,37 @@ def use_airflow(settings: Settings, port: int | None = None) -> Iterator[Airflow
         yield airflow
 
 
-def _find_running(settings: Settings) -> Airflow | None:
-    marker = settings.airflow_home / "running.json"
-    if not marker.exists():
-        return None
-    airflow = _describe(settings, read_json(marker)["port"])
-    if not airflow.api.is_healthy():
-        return None
-    airflow.api.login()
-    return airflow
+def run_airflow(arguments: Sequence[str], settings: Settings) -> int:
+    """Run one `airflow` command in this installation's environment, with an upstream; return its exit code."""
+    with _use_upstream(settings) as reachable:
+        program, environment = _prepare_airflow(reachable, settings.airflow_port)
+        return subprocess.run([program, *arguments], env=environment, check=False).returncode  # noqa: S603
+
+
+@contextmanager
+def start_standin(settings: Settings) -> Iterator[str]:
+    """Run the stand-in in a process of its own, for the login that the settings hold, and give its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tanhuan.standin", "--port", "0"],
+        env=inherit_environment(settings.as_environment()),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield _read_address(process)
+    finally:
+        end_all([process])
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def _read_address(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("stand-in ready at "):
+            return line.removeprefix("stand-in ready at ").strip()
+    raise TanhuanError("The stand-in ended before it was ready.", "run `tanhuan standin` to see why.")
 
 
 @contextmanager
@@ -89,54 +116,53 @@ def _use_upstream(settings: Settings) -> Iterator[Settings]:
         yield settings.model_copy(update={**login, "upstream_url": url})
 
 
-@contextmanager
-def start_standin(settings: Settings) -> Iterator[str]:
-    """Run the stand-in in a process of its own, for the login that the settings hold, and give its address."""
-    command = [sys.executable, "-m", "tanhuan.standin", "--port", "0"]
-    process = subprocess.Popen(  # noqa: S603 - our own module
-        command,
-        env=_base_environment() | settings.as_environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        yield _read_address(process)
-    finally:
-        _stop(process)
-
-
-def _read_address(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("stand-in ready at "):
-            return line.removeprefix("stand-in ready at ").strip()
-    raise TanhuanError("The stand-in ended before it was ready.", "run `tanhuan standin` to see why.")
+def _find_running(settings: Settings) -> Airflow | None:
+    marker = settings.airflow_home / "running.json"
+    if not marker.exists():
+        return None
+    airflow = _describe(settings, read_json(marker)["port"])
+    if not airflow.api.is_healthy():
+        return None
+    airflow.api.login()
+    return airflow
 
 
 @contextmanager
 def _start_airflow(settings: Settings, port: int) -> Iterator[Airflow]:
-    home = settings.airflow_home
-    home.mkdir(parents=True, exist_ok=True)
-    airflow = _describe(settings, port)
-    log = (home / "airflow.log").open("ab")
-    process = subprocess.Popen(  # noqa: S603 - the airflow of this environment
-        [str(Path(sys.executable).with_name("airflow")), "standalone"],
-        env=_base_environment() | _airflow_environment(settings, port) | settings.as_environment(),
-        stdout=log,
-        stderr=log,
-        cwd=settings.project_root,
-        start_new_session=True,
-    )
+    home, airflow = settings.airflow_home, _describe(settings, port)
+    program, environment = _prepare_airflow(settings, port)
+    commands = {name: [program, *arguments] for name, arguments in _COMPONENTS.items()}
     marker = home / "running.json"
-    try:
-        _wait_until_ready(airflow, process, home / "airflow.log")
-        write_json(marker, {"pid": process.pid, "port": port})
-        yield airflow
-    finally:
-        marker.unlink(missing_ok=True)
-        _stop(process)
-        log.close()
+    with run_all(commands, environment, home, settings.project_root) as processes:
+        try:
+            _wait_until_ready(airflow, processes, home)
+            write_json(marker, {"port": port})
+            yield airflow
+        finally:
+            marker.unlink(missing_ok=True)
+
+
+def _prepare_airflow(settings: Settings, port: int) -> tuple[str, dict[str, str]]:
+    """Return the airflow program and its environment; its database is at its version afterwards."""
+    settings.airflow_home.mkdir(parents=True, exist_ok=True)
+    program = str(Path(sys.executable).with_name("airflow"))
+    environment = inherit_environment(_airflow_environment(settings, port) | settings.as_environment())
+    _migrate(program, environment, settings.airflow_home)
+    return program, environment
+
+
+def _migrate(program: str, environment: dict[str, str], home: Path) -> None:
+    """Bring Airflow's metadata database to its version, once a version."""
+    done = home / f"migrated-{version('apache-airflow')}"
+    if done.exists():
+        return
+    with (home / "migrate.log").open("ab") as log:
+        answer = subprocess.run(  # noqa: S603 - the airflow of this environment
+            [program, "db", "migrate"], env=environment, stdout=log, stderr=log, check=False
+        )
+    if answer.returncode != 0:
+        raise TanhuanError("Airflow could not prepare its database.", f"read {home / 'migrate.log'}.")
+    done.touch()
 
 
 def _describe(settings: Settings, port: int) -> Airflow:
@@ -150,30 +176,27 @@ def _read_password(settings: Settings) -> str:
     path = settings.airflow_home / "simple_auth_manager_passwords.json.generated"
     if not path.exists():
         passwords = {_ADMIN: secrets.token_urlsafe(12), "viewer": secrets.token_urlsafe(12)}
-        write_bytes(path, json.dumps(passwords).encode())
-        path.chmod(0o600)
+        write_bytes(path, json.dumps(passwords).encode(), mode=0o600)
     return str(read_json(path)[_ADMIN])
 
 
-def _wait_until_ready(airflow: Airflow, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(airflow: Airflow, processes: dict[str, subprocess.Popen[bytes]], home: Path) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
     while not airflow.api.is_healthy():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise TanhuanError("Airflow did not start.", f"read the end of {log}.")
+        ended = [name for name, process in processes.items() if process.poll() is not None]
+        if ended or time.monotonic() > deadline:
+            culprit = ended[0] if ended else "api-server"
+            raise TanhuanError(
+                f"Airflow's {culprit} did not start.",
+                f"read the end of {home / culprit}.log; if the port is in use, name another with `--port`.",
+            )
         time.sleep(0.2)
     try:
         airflow.api.login()
     except requests.HTTPError as exc:
-        raise TanhuanError(f"Airflow refuses the login ({exc}).", "remove var/airflow and start again.") from exc
+        raise TanhuanError(f"Airflow refuses the login ({exc}).", f"remove {home} and start again.") from exc
     airflow.api.ensure_pool("warehouse", 1, "one writer of warehouse.duckdb")
     airflow.api.wait_for_dags(DAG_IDS, _START_TIMEOUT_S)
-
-
-def _base_environment() -> dict[str, str]:
-    """Return this environment, with the virtual environment's programs first and byte code kept."""
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    bin_folder = str(Path(sys.executable).parent)
-    return environment | {"PATH": f"{bin_folder}{os.pathsep}{environment.get('PATH', '')}", "PYTHONUNBUFFERED": "1"}
 
 
 def _airflow_environment(settings: Settings, port: int) -> dict[str, str]:
@@ -183,6 +206,7 @@ def _airflow_environment(settings: Settings, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__DAGS_FOLDER": str(root / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(root / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__DEFAULT_TIMEZONE": "Asia/Shanghai",
@@ -206,30 +230,3 @@ def _find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _stop(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
-    """End a process and all it started: ask its whole group, then insist."""
-    for wanted, patience in ((signal.SIGTERM, _STOP_TIMEOUT_S), (signal.SIGKILL, 5)):
-        try:
-            os.killpg(process.pid, wanted)
-        except ProcessLookupError:
-            break
-        deadline = time.monotonic() + patience
-        while _group_lives(process) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        if not _group_lives(process):
-            break
-    process.wait()
-    pipe: IO[str] | IO[bytes] | None = process.stdout
-    if pipe is not None:
-        pipe.close()
-
-
-def _group_lives(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> bool:
-    process.poll()
-    try:
-        os.killpg(process.pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
