@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tanhuan.errors import TanhuanError
-from tanhuan.settings import get_settings
+from tanhuan.settings import Settings, get_settings
 
 app = typer.Typer(
     help="潭环 tanhuan: the nightly environmental data platform. 每夜拉取、把关、建模、发布。",
@@ -41,6 +41,12 @@ def _resolve(date: str | None) -> dt.date:
     return resolve_key(date, None)
 
 
+def _as_if_waited_for(settings: Settings) -> Settings:
+    """Shorten Airflow's retries, unless they were set: somebody sits at the terminal."""
+    short = {"land_retries": 1, "land_retry_delay_s": 5.0}
+    return settings.model_copy(update={k: v for k, v in short.items() if k not in settings.model_fields_set})
+
+
 @app.command()
 def night(
     date: KeyOption = None,
@@ -55,7 +61,7 @@ def night(
     from tanhuan.screen import show_publication
     from tanhuan.services import use_airflow
 
-    settings, key = get_settings(), _resolve(date)
+    settings, key = _as_if_waited_for(get_settings()), _resolve(date)
     console.rule(f"潭环 tanhuan · 夜次 night of {key}")
     started = time.monotonic()
     with console.status("启动 Airflow … starting Airflow"), use_airflow(settings) as airflow:

@@ -53,6 +53,15 @@ from read_json($files, columns = {
 })
 """
 
+_INSERT_STEPS = """
+insert into ops.ops_run_step
+select step, key, started_at, seconds, state, error
+from read_json($files, columns = {
+    'step': 'VARCHAR', 'key': 'DATE', 'started_at': 'TIMESTAMPTZ', 'seconds': 'DOUBLE', 'state': 'VARCHAR',
+    'error': 'VARCHAR'
+})
+"""
+
 
 def sync_ops(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
     """Bring schema `ops` up to date with the ledger; return the loads that were new."""
@@ -62,6 +71,7 @@ def sync_ops(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
     loads = _insert_unseen(con, "loads", _INSERT_LOADS, settings)
     _insert_unseen(con, "gates", _INSERT_GATES, settings)
     _insert_unseen(con, "publications", _INSERT_PUBLICATIONS, settings)
+    _insert_unseen(con, "steps", _INSERT_STEPS, settings)
     refused = [
         path
         for name in loads

@@ -69,6 +69,18 @@ create table if not exists ops.ops_publication (
 comment on table ops.ops_publication is '此前的各次发布。 The publications before this one.';
 comment on column ops.ops_publication.missing_tables is '当夜未到的表。 Feed tables that had not arrived that night.';
 
+create table if not exists ops.ops_run_step (
+    step varchar not null,
+    night_date date not null,
+    started_at timestamptz not null,
+    duration_s double not null,
+    state varchar not null,
+    error varchar
+);
+comment on table ops.ops_run_step is '每一夜每一步的耗时与成败。 How long each step of a night took and how it ended.';
+comment on column ops.ops_run_step.step is 'DAG与任务名。 DAG and task.';
+comment on column ops.ops_run_step.error is '失败的原因与下一步。 Why it failed and what to do.';
+
 create or replace view ops.ops_freshness as
 select
     table_name,
