@@ -10,7 +10,6 @@ import sys
 from typing import Any
 
 import duckdb
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -27,8 +26,8 @@ _STATUS_COLOUR = {
     "data_insufficient": "yellow",
 }
 
-#: columns of sentences; all others hold codes, which are never broken
-_PROSE = ("指标 indicator", "目标 target", "口径 basis")
+#: columns of sentences and their least width; all others hold codes, which are never broken
+_PROSE = {"指标 indicator": 16, "目标 target": 8, "口径 basis": 18}
 
 _BASES = {
     "strict": "严格 strict: ≥75 % of stations (HJ 663-2013 6.1.4)",
@@ -167,9 +166,9 @@ def _fetch(
 
 def _new_table(title: str, left: tuple[str, ...], right: tuple[str, ...] = ()) -> Table:
     """Return an empty table whose text wraps rather than being cut: a narrow terminal must not hide a verdict."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold underline")
     for name in left:
-        table.add_column(name, overflow="fold", no_wrap=name not in _PROSE)
+        table.add_column(name, overflow="fold", no_wrap=name not in _PROSE, min_width=_PROSE.get(name))
     for name in right:
         table.add_column(name, justify="right", overflow="fold")
     return table
@@ -178,7 +177,7 @@ def _new_table(title: str, left: tuple[str, ...], right: tuple[str, ...] = ()) -
 def _lay_out_indicators(rows: list[dict[str, Any]], manifest: dict[str, Any]) -> Table:
     table = _new_table(
         f"“十四五”指标 14th plan, 28 indicators · FINAL_2025 · 截至 as of {manifest['as_of']}",
-        ("#", "指标 indicator", "值 value", "目标 target", "状态 status", "依据 basis"),
+        ("#", "指标 indicator", "值 value", "目标 target", "状态 status", "依据\nbasis"),
     )
     for row in rows:
         colour = _STATUS_COLOUR.get(row["status"], "dim")
@@ -210,7 +209,7 @@ def _print_baseline(settings: Settings, console: Console) -> None:
     table = _new_table(
         "2019 实测数据与规划表2基线 the real hours of 2019 beside the plan's baseline (table 2)",
         ("口径 basis",),
-        ("PM2.5 μg/m3", "有效日 PM2.5 days", "判定日 judged days", "优良 good", "优良率 %"),
+        ("PM2.5\nμg/m3", "有效日\nvalid days", "判定日\njudged days", "优良\ngood", "优良率\n%"),
     )
     good = f"{ratio * 365 / 100:.0f}"
     table.add_row("规划 the plan", f"{pm25:.0f}", "", "365", good, f"{ratio:.1f}")
@@ -237,8 +236,8 @@ def _lay_out_gates(settings: Settings, night: str) -> Table:
     loads = {r["table_name"]: r for r in _read(settings, _LOADS, {"night": night})}
     table = _new_table(
         "闸门 gates: one line each",
-        ("闸门 gate", "表 table", "结果 answer"),
-        ("行 rows", "拒收 refused", "检查 checks", "提示 flags"),
+        ("闸门\ngate", "表\ntable", "结果\nanswer"),
+        ("行\nrows", "拒收\nrefused", "检查\nchecks", "提示\nflags"),
     )
     for row in _read(settings, _GATES):
         load = loads.get(row["table_name"]) if row["gate"] == "source" else None

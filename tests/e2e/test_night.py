@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,24 @@ def test_the_night_recovers_when_the_upstream_does(live: Any, house: Settings) -
     night = _FAULTS[-1][0]
     assert live(dt.date.fromisoformat(night)).published
     assert read_manifest(house)["as_of"] == night
+
+
+def test_at_the_deadline_the_refresh_runs_with_what_arrived_and_says_what_is_missing(
+    live: Any, airflow: Airflow, house: Settings, upstream: Upstream
+) -> None:
+    night = dt.date(2026, 1, 6)
+    upstream.misbehave({"table": "penalty", "kind": "status", "status": 503})
+    assert not live(night).published
+    since = dt.datetime.now(dt.UTC)
+    airflow.api.trigger("night_deadline", night.isoformat())
+    deadline = time.monotonic() + 120
+    while airflow.api.list_runs(since, night.isoformat()).get("refresh_indicators") not in ("success", "failed"):
+        assert time.monotonic() < deadline, "the deadline must wake the refresh"
+        time.sleep(0.5)
+    manifest = read_manifest(house)
+    assert manifest["as_of"] == night.isoformat()
+    assert "penalty" in manifest["missing_tables"]
+    assert "air_hour" not in manifest["missing_tables"]
 
 
 def test_nothing_answers_without_a_login(airflow: Airflow) -> None:
