@@ -82,7 +82,7 @@ def run_airflow(arguments: Sequence[str], settings: Settings) -> int:
 def start_standin(settings: Settings) -> Iterator[str]:
     """Run the stand-in in a process of its own, for the login that the settings hold, and give its address."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tanhuan.standin", "--port", "0"],
+        [sys.executable, "-m", "tanhuan.cli", "standin", "--port", "0"],
         env=inherit_environment(settings.as_environment()),
         stdout=subprocess.PIPE,
         text=True,

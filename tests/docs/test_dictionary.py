@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tanhuan.dictionary import UNITS, Table, list_published, render
+from tanhuan.dictionary import UNITS, Table, list_ops, list_published, render
+from tanhuan.duck import open_memory
+from tanhuan.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -15,6 +17,7 @@ RUNBOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
 
 _LINK = re.compile(r"\]\((?!https?://|mailto:)([^)\s]+)\)")
 _HEADING = re.compile(r"^#+\s+(.+?)\s*$", re.MULTILINE)
+_SQL = re.compile(r"^```sql\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _LETTERS = re.compile(r"[A-Za-z0-9]")
@@ -85,6 +88,21 @@ def test_relative_links_resolve(document: Path) -> None:
         if not target.exists() or (anchor and target.suffix == ".md" and anchor not in list_anchors(target)):
             broken.append(link)
     assert broken == []
+
+
+@pytest.mark.parametrize("document", [p for p in DOCUMENTS if _SQL.search(p.read_text("utf-8"))], ids=name_document)
+def test_queries_fit_the_published_tables(document: Path, published: list[Table]) -> None:
+    with open_memory() as con:
+        for table in [*published, *list_ops()]:
+            con.execute(f"create table {table.name} ({', '.join(f'{c.name} {c.type}' for c in table.columns)})")
+        for query in _SQL.findall(document.read_text("utf-8")):
+            con.execute(query)
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_readme_names_every_setting(readme: str) -> None:
+    text = (ROOT / readme).read_text("utf-8")
+    assert [n for n in Settings.model_fields if f"TANHUAN_{n.upper()}" not in text] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_document)

@@ -257,7 +257,7 @@ def test_faults_that_make_no_sense_are_refused(client: Client, fault: dict[str, 
 def test_the_process_says_where_it_is_and_keeps_its_secrets() -> None:
     environment = {**os.environ, "TANHUAN_UPSTREAM_USER": USER, "TANHUAN_UPSTREAM_PASSWORD": PASSWORD}
     process = subprocess.Popen(
-        [sys.executable, "-m", "tanhuan.standin", "--port", "0"],
+        [sys.executable, "-m", "tanhuan.cli", "standin", "--port", "0"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
