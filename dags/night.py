@@ -1,7 +1,8 @@
 """`night` opens a night at 01:30 (or when somebody triggers it); `night_deadline` closes it at 05:00.
 
 An opened night wakes the four feeds; their tables wake `refresh_indicators`. What has not arrived by 05:00 is no longer
-waited for: the refresh then runs with what is there and says what is missing.
+waited for: the refresh then runs with what is there and says what is missing. When a late feed has come after all,
+trigger `night_deadline` for that night again: it refreshes until the night is complete.
 """
 
 from __future__ import annotations
@@ -56,16 +57,16 @@ def night() -> None:
     tags=["tier_1", "clock"],
 )
 def night_deadline() -> None:
-    """Refresh with what has arrived, unless the night has already been published."""
+    """Refresh with what has arrived, unless the night has been published complete."""
 
     @task(outlets=[DEADLINE])
     def close_night(*, outlet_events=None) -> str:  # type: ignore[no-untyped-def]
         from tanhuan.settings import get_settings
-        from tanhuan.warehouse.publish import is_published
+        from tanhuan.warehouse.publish import is_complete
 
         key = get_night_key()
-        if is_published(key, get_settings()):
-            raise AirflowSkipException(f"the night of {key} is published")
+        if is_complete(key, get_settings()):
+            raise AirflowSkipException(f"the night of {key} is published with every table")
         outlet_events[DEADLINE].add_partitions(key.isoformat())
         return f"{get_current_context()['run_id']}: refresh of {key} with what has arrived"
 

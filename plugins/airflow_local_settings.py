@@ -1,4 +1,4 @@
-"""Libraries that take seconds to import are imported once, in the scheduler, before it forks its workers.
+"""Libraries that take seconds to import are imported once, where tasks are forked from: scheduler or Celery worker.
 
 Airflow reads this module at start-up because `plugins/` is on its path. Never open a DuckDB connection here: it would
 be shared by every task.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-if sys.argv[1:2] == ["scheduler"]:
+if sys.argv[1:2] == ["scheduler"] or sys.argv[1:3] == ["celery", "worker"]:
     import gc
 
     import dbt.adapters.duckdb

@@ -83,6 +83,12 @@ class AirflowApi:
         return list(found["task_instances"])
 
     def _get(self, path: str, **params: Any) -> Any:
-        answer = self._session.get(f"{self._base}/api/v2/{path}", params=params, timeout=_TIMEOUT_S)
-        answer.raise_for_status()
+        try:
+            answer = self._session.get(f"{self._base}/api/v2/{path}", params=params, timeout=_TIMEOUT_S)
+            answer.raise_for_status()
+        except requests.RequestException as exc:
+            raise TanhuanError(
+                f"Airflow at {self._base} no longer answers ({type(exc).__name__}).",
+                "read its logs in var/airflow/; what is published stays, and the night can be run again.",
+            ) from exc
         return answer.json()

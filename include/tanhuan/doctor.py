@@ -61,4 +61,4 @@ def _publication(settings: Settings) -> Finding:
     age = now() - dt.datetime.fromisoformat(manifest["published_at"])
     hours, missing = age.total_seconds() / 3600, manifest["missing_tables"] or "none"
     detail = f"{manifest['version']}, {hours:.0f} h old; missing tables: {missing}"
-    return Finding("发布 publication", age.days < _FRESH_DAYS, detail)
+    return Finding("发布 publication", age.days < _FRESH_DAYS and not manifest["missing_tables"], detail)

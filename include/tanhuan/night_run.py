@@ -14,10 +14,13 @@ from rich.console import Console
 from tanhuan import ledger
 from tanhuan.airflow_api import AirflowApi
 from tanhuan.contracts import FEEDS
+from tanhuan.errors import TanhuanError
 from tanhuan.settings import Settings
 
 _POLL_S = 0.25
 _NEWS_S = 5.0
+#: Airflow itself calls a scheduler unhealthy half a minute after its last sign of life
+_UNHEALTHY_S = 60.0
 _REFRESH = "refresh_indicators"
 _ENDED = ("success", "failed")
 
@@ -37,11 +40,14 @@ def run_night(api: AirflowApi, key: dt.date, settings: Settings, console: Consol
     since, clock = dt.datetime.now(dt.UTC), time.monotonic()
     api.trigger("night", key.isoformat())
     follower = _Follower(api, since, key, settings, console)
-    while time.monotonic() - clock < settings.night_timeout_s:
+    while not _has_ended(api.list_runs(since, key.isoformat())):
         follower.print_news()
-        runs = api.list_runs(since, key.isoformat())
-        if _has_ended(runs):
-            break
+        if time.monotonic() - clock > settings.night_timeout_s or follower.has_lost_airflow():
+            state = "is not healthy" if follower.has_lost_airflow() else "still works on it"
+            raise TanhuanError(
+                f"The night of {key} did not end: Airflow {state} after {time.monotonic() - clock:.0f} s.",
+                f"read the logs in {settings.airflow_home}; what is published stays, and the night can be run again.",
+            )
         time.sleep(_POLL_S)
     follower.print_news()
     seconds = time.monotonic() - clock
@@ -69,8 +75,15 @@ class _Follower:
         self._api, self._since, self._key, self._settings, self._console = api, since, key, settings, console
         self._clock = self._last_news = time.monotonic()
         self._told: set[tuple[str, str, int]] = set()
+        self._last_healthy = self._clock
+
+    def has_lost_airflow(self) -> bool:
+        """Tell whether Airflow has not been healthy for longer than a slow moment."""
+        return time.monotonic() - self._last_healthy > _UNHEALTHY_S
 
     def print_news(self) -> None:
+        if self._api.is_healthy():
+            self._last_healthy = time.monotonic()
         tasks = self._api.list_tasks(self._since)
         for task in tasks:
             identity = (task["dag_id"], task["task_id"], task["try_number"])

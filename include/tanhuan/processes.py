@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 _PATIENCE_S = 20
 _LAST_PATIENCE_S = 5
 _POLL_S = 0.05
@@ -54,6 +56,31 @@ def end_all(processes: Sequence[subprocess.Popen[bytes] | subprocess.Popen[str]]
             time.sleep(_POLL_S)
     for process in processes:
         process.wait()
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process of that number runs."""
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def end_orphans(groups: Sequence[int], word: str) -> None:
+    """End what is left of process groups whose starter was killed; numbers that others have by now are let alone.
+
+    Args:
+        word: must occur in a process's command line for it to be one of ours.
+    """
+    orphans = [p for p in psutil.process_iter(["cmdline"]) if _belongs(p, groups, word)]
+    for orphan in orphans:
+        orphan.terminate()
+    for survivor in psutil.wait_procs(orphans, timeout=_PATIENCE_S)[1]:
+        survivor.kill()
+
+
+def _belongs(process: psutil.Process, groups: Sequence[int], word: str) -> bool:
+    try:
+        return os.getpgid(process.pid) in groups and word in " ".join(process.info["cmdline"] or [])
+    except ProcessLookupError:
+        return False
 
 
 def _signal_group(process: subprocess.Popen[bytes] | subprocess.Popen[str], wanted: signal.Signals) -> None:

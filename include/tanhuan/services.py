@@ -6,6 +6,7 @@ Belongs here: which processes, with which settings, and when they are ready. Eve
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import socket
 import subprocess
@@ -23,7 +24,7 @@ from pydantic import SecretStr
 from tanhuan.airflow_api import AirflowApi
 from tanhuan.errors import TanhuanError
 from tanhuan.files import read_json, write_bytes, write_json
-from tanhuan.processes import end_all, inherit_environment, run_all
+from tanhuan.processes import end_all, end_orphans, inherit_environment, is_alive, run_all
 from tanhuan.settings import Settings
 
 DAG_IDS = {
@@ -120,8 +121,12 @@ def _find_running(settings: Settings) -> Airflow | None:
     marker = settings.airflow_home / "running.json"
     if not marker.exists():
         return None
-    airflow = _describe(settings, read_json(marker)["port"])
-    if not airflow.api.is_healthy():
+    known = read_json(marker)
+    airflow = _describe(settings, known["port"])
+    if not is_alive(known["owner"]) or not airflow.api.is_healthy():
+        # Whoever started it was killed: its children would go on with the same database.
+        end_orphans(known["groups"], "airflow")
+        marker.unlink()
         return None
     airflow.api.login()
     return airflow
@@ -135,8 +140,9 @@ def _start_airflow(settings: Settings, port: int) -> Iterator[Airflow]:
     marker = home / "running.json"
     with run_all(commands, environment, home, settings.project_root) as processes:
         try:
+            groups = [process.pid for process in processes.values()]
+            write_json(marker, {"port": port, "owner": os.getpid(), "groups": groups})
             _wait_until_ready(airflow, processes, home)
-            write_json(marker, {"port": port})
             yield airflow
         finally:
             marker.unlink(missing_ok=True)
@@ -221,6 +227,8 @@ def _airflow_environment(settings: Settings, port: int) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
         # A supervisor that misses its task's end notices it only at its next heartbeat.
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        # A task whose process was killed counts as failed after a minute, not after five.
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
     }

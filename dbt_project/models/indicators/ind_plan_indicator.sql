@@ -3,7 +3,7 @@ with assessment as (
     from {{ ref("int_plan__assessment") }}
 ),
 
--- The order of the questions is the rule (domain 14): is it due, is there a value, enough of it, a dated target, and only
+-- The order of the questions is the rule: is it due, is there a value, enough of it, a dated target, and only
 -- then: is the target met. Nothing reaches `target_met` without a value, its coverage and a dated numeric target.
 caused as (
     select

@@ -19,6 +19,8 @@ from sqlalchemy import text, types
 from sqlalchemy.dialects import registry
 from sqlalchemy.exc import NoSuchTableError
 
+from tanhuan.settings import TIME_ZONE
+
 _TYPES: dict[str, type[types.TypeEngine]] = {
     "BOOLEAN": types.Boolean,
     "INTEGER": types.Integer,
@@ -65,9 +67,10 @@ class Dialect(duckdb_engine.Dialect):
     supports_statement_cache = True
 
     def connect(self, *args: Any, **kwargs: Any) -> Any:
-        """Open a connection whose cursors outlive rollbacks."""
-        wrapper = super().connect(*args, **kwargs)
-        return _Connection(wrapper._ConnectionWrapper__c)
+        """Open a connection whose cursors outlive rollbacks and whose days are those of the bureau."""
+        connection = super().connect(*args, **kwargs)._ConnectionWrapper__c
+        connection.execute(f"set TimeZone = '{TIME_ZONE.key}'")
+        return _Connection(connection)
 
     def get_columns(self, connection: Any, table_name: str, schema: str | None = None, **_: Any) -> Any:
         """Reflect a table's columns."""

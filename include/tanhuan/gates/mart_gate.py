@@ -46,7 +46,7 @@ def check_marts(key: dt.date, settings: Settings) -> list[CheckResult]:
         raise PublicationRefused(
             f"gate 2 refused the publication of {key}: {len(refused)} of {len(results)} checks failed; the published "
             f"version stays.\n{render_failures(refused)}",
-            "find the cause with the rows above (feed, rule or model), mend it and clear `gate` in refresh_indicators.",
+            "find the cause with the rows above (feed, rule, model), mend it and clear `build` in refresh_indicators.",
         )
     log.info("gate 2 passed: %d checks on %d tables", len(results), len(suites))
     return results

@@ -350,7 +350,7 @@ def _limit_rows(outlet: Outlet) -> list[Row]:
                 "factor_code": limit.factor_code,
                 "limit_value": value,
                 "unit": "mg/L" if outlet.is_water else "mg/m3",
-                # Air is judged by the hour, water by the daily mean (domain rules; GB 18918 for sewage works).
+                # Air is judged by the hour, water by the daily mean (GB 18918 for sewage works).
                 "averaging": "day" if outlet.is_water else "hour",
                 "valid_from_date": first.isoformat(),
                 "valid_to_date": last.isoformat() if last else None,

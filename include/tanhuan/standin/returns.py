@@ -89,7 +89,7 @@ def _site_bases(city: City, projects: list[Row]) -> list[Row]:
     """Rows for sites: today's mass with 5 % on top, and what their projects take away since 2020."""
     tonnes: dict[tuple[str, str], float] = defaultdict(float)
     for outlet in city.outlets:
-        # Waste water that goes to a sewage works is counted there, not twice (domain rules 12.3, no. 6).
+        # Waste water that goes to a sewage works is counted there, not twice.
         if outlet.closed or outlet.facts["discharge_mode"] == "indirect":
             continue
         for factor_code in outlet.pollutants:

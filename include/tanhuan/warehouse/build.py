@@ -37,12 +37,11 @@ def build(settings: Settings) -> dict[str, int]:
     """
     digest = hash_rules(settings.dbt_project)
     known = _is_built_with(digest, settings)
+    if not known:
+        # A full build that stops half-way leaves some of the new rules in force: none is known from here on.
+        _remember_rules(None, settings)
     nodes = run_dbt(["build", *(_NIGHTLY if known else _EVERYTHING)], settings)
-    with open_warehouse(settings) as con:
-        con.execute("begin")
-        con.execute("delete from raw.changed_day")
-        con.execute("create or replace table raw.build as select $1 as rules_digest", [digest])
-        con.execute("commit")
+    _remember_rules(digest, settings)
     return nodes
 
 
@@ -75,6 +74,16 @@ def run_dbt(arguments: list[str], settings: Settings) -> dict[str, int]:
     if answer.exception is not None:
         raise BuildFailed(f"dbt stopped: {answer.exception}", "read the message above; it names the file.")
     return _check_results(list(cast(Iterable[Any], answer.result or [])), settings)
+
+
+def _remember_rules(digest: str | None, settings: Settings) -> None:
+    """Note with which rules the whole warehouse is built; if with any, no day is left to take in."""
+    with open_warehouse(settings) as con:
+        con.execute("begin")
+        con.execute("create or replace table raw.build as select $1::varchar as rules_digest", [digest])
+        if digest is not None:
+            con.execute("delete from raw.changed_day")
+        con.execute("commit")
 
 
 def _is_built_with(digest: str, settings: Settings) -> bool:

@@ -15,7 +15,7 @@ from tanhuan import ledger
 from tanhuan.contracts import Contract, load_contracts
 from tanhuan.duck import open_warehouse
 from tanhuan.errors import BuildFailed
-from tanhuan.lake import PROVENANCE, list_lake_columns
+from tanhuan.lake import PROVENANCE
 from tanhuan.settings import Settings
 from tanhuan.warehouse.ops import sync_ops
 
@@ -27,6 +27,7 @@ _PROVENANCE_TYPES = dict(zip(PROVENANCE, ("VARCHAR", "VARCHAR", "BIGINT", "TIMES
 def load_lake(key: dt.date, settings: Settings) -> dict[str, int]:
     """Load what was admitted since the last time; return the new rows by table.
 
+    `raw.night` never goes back: a night made up for later restates its days, readers keep their newest date.
     `raw.changed_day` keeps the days that a build has not taken in yet, across failed builds.
     """
     with open_warehouse(settings) as con:
@@ -81,10 +82,11 @@ def _check_columns(con: duckdb.DuckDBPyConnection, contract: Contract) -> None:
 
 
 def _set_night(con: duckdb.DuckDBPyConnection, key: dt.date) -> None:
-    con.execute("begin")
-    con.execute("delete from raw.night")
-    con.execute("insert into raw.night values (?)", [key])
-    con.execute("commit")
+    con.execute(
+        "create or replace table raw.night as "
+        "select greatest($1::date, coalesce((select max(as_of) from raw.night), $1::date)) as as_of",
+        [key],
+    )
 
 
 def _insert_loads(con: duckdb.DuckDBPyConnection, load_ids: list[str], settings: Settings) -> dict[str, int]:
@@ -103,8 +105,10 @@ def _insert_loads(con: duckdb.DuckDBPyConnection, load_ids: list[str], settings:
 
 
 def _insert_files(con: duckdb.DuckDBPyConnection, contract: Contract, paths: list[str]) -> int:
-    columns = list_lake_columns(contract)
-    source = "read_parquet($files, hive_partitioning = true, hive_types = {'dt': DATE})"
+    # By name: a file older than a column of the contract brings NULL for it.
+    known = ", ".join(f"'{name}'" for name in (*contract.names, *PROVENANCE))
+    columns = f"columns(lambda name: name in ({known}))"
+    source = "read_parquet($files, hive_partitioning = true, hive_types = {'dt': DATE}, union_by_name = true)"
     parameters = {"files": paths}
     inserted = con.execute(
         f"insert into raw.{contract.table} by name select {columns}, dt as business_date from {source}", parameters

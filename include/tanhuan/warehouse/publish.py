@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import itertools
 import logging
 import os
 import shutil
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 #: the newest storage format that drivers before DuckDB 2.0 open
 _STORAGE_VERSION = "v1.4.0"
 _BUILDING = ".building-"
+#: a night's deadline looks no further back than this for its own publication
+_NIGHTS_LOOKED_BACK = 30
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,9 @@ class Publication:
 def publish(key: dt.date, settings: Settings) -> Publication:
     """Publish the marts as they stand in the warehouse under a new version and switch readers to it."""
     stamp = now()
-    version = f"{key.isoformat()}_{stamp:%Y%m%dT%H%M%S}"
+    with open_warehouse(settings, read_only=True) as con:
+        as_of = _read_as_of(con)
+    version = f"{as_of.isoformat()}_{stamp:%Y%m%dT%H%M%S}"
     _remove_leftovers(settings)
     building = settings.published / f"{_BUILDING}{version}"
     (building / "parquet").mkdir(parents=True)
@@ -56,7 +61,8 @@ def publish(key: dt.date, settings: Settings) -> Publication:
         tables, ops = _copy_tables(con, building)
     manifest = {
         "version": version,
-        "as_of": key.isoformat(),
+        "as_of": as_of.isoformat(),
+        "night": key.isoformat(),
         "published_at": stamp.isoformat(),
         "content_hash": _hash_all(tables),
         "tables": tables,
@@ -78,9 +84,10 @@ def publish(key: dt.date, settings: Settings) -> Publication:
     return Publication(version, target, str(manifest["content_hash"]), missing)
 
 
-def is_published(key: dt.date, settings: Settings) -> bool:
-    """Tell whether a night has been published."""
-    return any(name.startswith(f"{key.isoformat()}_") for name in ledger.list_names("publications", settings))
+def is_complete(key: dt.date, settings: Settings) -> bool:
+    """Tell whether a night has been published with every feed table in it."""
+    latest = itertools.islice(ledger.read_last("publications", settings), _NIGHTS_LOOKED_BACK)
+    return any(event["night"] == key.isoformat() and not event["missing"] for event in latest)
 
 
 def _copy_tables(con: duckdb.DuckDBPyConnection, building: Path) -> tuple[dict[str, Any], dict[str, int]]:
@@ -141,6 +148,12 @@ def _copy_comments(con: duckdb.DuckDBPyConnection, schema: str, name: str) -> No
             con.execute(f"comment on {what} is '{comment.replace(chr(39), chr(39) * 2)}'")
 
 
+def _read_as_of(con: duckdb.DuckDBPyConnection) -> dt.date:
+    found = con.execute("select as_of from raw.night").fetchone()
+    assert found is not None, "the warehouse has no night: load_lake comes first"
+    return dt.date.fromisoformat(str(found[0]))
+
+
 def _count(con: duckdb.DuckDBPyConnection, name: str) -> int:
     found = con.execute(f"select count(*) from out.main.{name}").fetchone()
     assert found is not None
@@ -195,6 +208,7 @@ def _record(manifest: dict[str, Any], settings: Settings) -> None:
     event = {
         "version": manifest["version"],
         "as_of": manifest["as_of"],
+        "night": manifest["night"],
         "published_at": manifest["published_at"],
         "content_hash": manifest["content_hash"],
         "tables": len(manifest["tables"]),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 
+import duckdb
 from rich.console import Console
 
 from tanhuan import ledger
+from tanhuan.duck import open_warehouse
 from tanhuan.errors import TanhuanError
 from tanhuan.gates.mart_gate import check_marts
 from tanhuan.settings import Settings
@@ -25,9 +27,21 @@ def rebuild_warehouse(settings: Settings, console: Console) -> Publication:
     if not nights:
         raise TanhuanError("There is nothing in the lake to rebuild from.", "run `tanhuan night` first.")
     key = dt.date.fromisoformat(nights[0])
-    settings.warehouse.unlink(missing_ok=True)
+    _remove_warehouse(settings)
     steps = (("load", lambda: load_lake(key, settings)), ("build", lambda: build(settings)))
     for name, step in steps:
         console.print(f"  {name} … {step()}")
     console.print(f"  gate … {len(check_marts(key, settings))} checks passed")
     return publish(key, settings)
+
+
+def _remove_warehouse(settings: Settings) -> None:
+    """Remove the file, unless a refresh holds it: that would go on writing into a file nobody sees."""
+    try:
+        with open_warehouse(settings):
+            settings.warehouse.unlink()
+    except duckdb.IOException as exc:
+        raise TanhuanError(
+            f"{settings.warehouse} is in use ({exc}).",
+            "wait for refresh_indicators to end, or pause it, then try again.",
+        ) from exc

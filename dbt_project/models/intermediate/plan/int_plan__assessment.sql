@@ -24,7 +24,7 @@ with joined as (
             and checkpoint.indicator_no = value.indicator_no
             and checkpoint.region_code = value.region_code
             and checkpoint.year = value.year
-            -- Without an order of the province the 14th plan counts tonnes of key projects (domain 12.1, metric A).
+            -- Without an order of the province the 14th plan counts tonnes of key projects (metric A).
             and value.metric in ('any', coalesce(checkpoint.target_metric, 'tonnes'))
     where checkpoint.point_kind != 'annual' or (value.inputs is not null and checkpoint.value_source != 'stated')
 ),

@@ -17,7 +17,7 @@ latest_return as (
         ) = 1
 ),
 
--- Metric A in tonnes; metric B, the rate of the whole emission, only holds where the whole base is measured (domain 12.1).
+-- Metric A in tonnes; metric B, the rate of the whole emission, only holds where the whole base is measured.
 reduction as (
     select
         region_year.*,
