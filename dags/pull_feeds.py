@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
 
 import pendulum
 from airflow.sdk import PartitionedAssetTimetable, dag, task
@@ -41,25 +40,30 @@ def build_pull(feed: str) -> None:
             retry_exponential_backoff=True,
             execution_timeout=timedelta(hours=2),
         )
-        def land() -> list[dict[str, Any]]:
+        def land(*, ti=None) -> None:  # type: ignore[no-untyped-def]
             from tanhuan.pull import land_feed
 
             with night_step() as key:
-                return [asdict(load) for load in land_feed(feed, key, settings)]
+                landed = land_feed(feed, key, settings)
+                ti.xcom_push(key="loads", value=[asdict(load) for load in landed.loads])
+                landed.check()
 
-        @task(outlets=outlets, execution_timeout=timedelta(hours=2))
-        def admit(loads: list[dict[str, Any]], *, outlet_events=None) -> None:  # type: ignore[no-untyped-def]
-            from tanhuan.admit import admit_loads
+        # Also after a failed `land`: what did land enters the lake, though the feed is not announced.
+        @task(outlets=outlets, execution_timeout=timedelta(hours=2), trigger_rule="all_done")
+        def admit(*, ti=None, outlet_events=None) -> None:  # type: ignore[no-untyped-def]
+            from tanhuan.admit import admit_loads, check_whole_feed
             from tanhuan.landing import Load
 
             with night_step() as key:
-                outcomes = admit_loads([Load(**load) for load in loads], settings)
+                loads = [Load(**load) for load in ti.xcom_pull(task_ids="land", key="loads") or []]
+                outcomes = admit_loads(loads, settings)
+                check_whole_feed(feed, outcomes)
                 for outcome in outcomes:
                     event = outlet_events[LAKE[outcome.load.table]]
                     event.extra = {"load": outcome.load.load_id, "state": outcome.state, "rows": outcome.rows}
                     event.add_partitions(key.isoformat())
 
-        admit(land())  # type: ignore[arg-type]
+        land() >> admit()
 
     pull()
 

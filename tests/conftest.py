@@ -99,7 +99,7 @@ def two_nights(standin: Upstream, tmp_path_factory: pytest.TempPathFactory) -> S
     installation = settings_for(standin, tmp_path_factory.mktemp("two-nights"))
     for key in NIGHTS:
         for feed in FEEDS:
-            admit_loads(land_feed(feed, key, installation), installation)
+            admit_loads(land_feed(feed, key, installation).check(), installation)
     load_lake(NIGHTS[-1], installation)
     build(installation)
     return installation
@@ -113,8 +113,13 @@ def own_copy(two_nights: Settings, upstream: Upstream, tmp_path: Path) -> Settin
 
 def copy_installation(settings: Settings, home: Path) -> Settings:
     """Copy all state of an installation and return the settings of the copy."""
-    shutil.copytree(settings.root, home)
-    return Settings(**(settings.model_dump() | {"home": home}), _env_file=None)
+    shutil.copytree(settings.root, home, symlinks=True)
+    return change_settings(settings, home=home)
+
+
+def change_settings(settings: Settings, **changes: Any) -> Settings:
+    """Return settings with some of them changed; nothing is read from a file."""
+    return Settings(**(settings.model_dump() | changes), _env_file=None)  # type: ignore[call-arg]
 
 
 def settings_for(upstream: Upstream, home: Path) -> Settings:

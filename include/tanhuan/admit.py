@@ -15,9 +15,9 @@ from typing import Any
 import duckdb
 
 from tanhuan import ledger
-from tanhuan.contracts import Contract, get_contract
+from tanhuan.contracts import Contract, get_contract, tables_of
 from tanhuan.duck import open_memory
-from tanhuan.errors import BatchRefused
+from tanhuan.errors import BatchRefused, FeedIncomplete
 from tanhuan.formats import json_pages
 from tanhuan.gates.results import CheckResult, render_failures
 from tanhuan.gates.source_gate import judge, split_rows
@@ -66,6 +66,20 @@ def admit_loads(loads: list[Load], settings: Settings) -> list[Outcome]:
             "clear this DAG run; or adapt contract or suite if the change is meant.",
         )
     return outcomes
+
+
+def check_whole_feed(feed: str, outcomes: list[Outcome]) -> None:
+    """Raise if a table of the feed did not land, so that the feed is not announced as arrived.
+
+    Raises:
+        FeedIncomplete: names the tables that are missing.
+    """
+    missing = sorted(set(tables_of(feed)) - {o.load.table for o in outcomes})
+    if missing:
+        raise FeedIncomplete(
+            f"feed {feed}: {len(outcomes)} loads were admitted, but {', '.join(missing)} did not land.",
+            "see the red `land` task for the cause; clear this DAG run once the platform has recovered.",
+        )
 
 
 def _admit_load(load: Load, settings: Settings) -> Outcome:

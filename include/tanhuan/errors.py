@@ -39,6 +39,10 @@ class BatchRefused(TanhuanError):
     """Gate 1 kept a whole batch out of the lake."""
 
 
+class FeedIncomplete(TanhuanError):
+    """Some tables of a feed did not land; the others have been admitted."""
+
+
 class BuildFailed(TanhuanError):
     """dbt could not build the models."""
 

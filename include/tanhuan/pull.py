@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from dataclasses import dataclass, field
 
 from tanhuan import ledger
 from tanhuan.contracts import Contract, get_contract, tables_of
@@ -18,28 +19,34 @@ from tanhuan.settings import Settings
 log = logging.getLogger(__name__)
 
 
-def land_feed(feed: str, key: dt.date, settings: Settings) -> list[Load]:
-    """Pull every table of a feed for a night; return the loads that are now in landing.
+@dataclass
+class Landed:
+    """What a feed brought: loads that are now in landing, and the failures of tables that could not be pulled."""
 
-    A table whose history was never loaded gets it first, month by month. A table that cannot be pulled does not stop
-    the others of its feed; after them the failure is raised.
+    loads: list[Load] = field(default_factory=list)
+    failures: list[TanhuanError] = field(default_factory=list)
 
-    Raises:
-        TanhuanError: a table could not be pulled; the sentence names feed, table and the next step.
+    def check(self) -> list[Load]:
+        """Return the loads if every table came, else raise its failure (one that no retry mends goes first)."""
+        if self.failures:
+            raise min(self.failures, key=lambda failure: failure.retryable)
+        return self.loads
+
+
+def land_feed(feed: str, key: dt.date, settings: Settings) -> Landed:
+    """Pull every table of a feed for a night into landing; a table that cannot be pulled does not stop the others.
+
+    A table whose history was never loaded gets it first, month by month.
     """
-    loads: list[Load] = []
-    failures: list[TanhuanError] = []
+    landed = Landed()
     with PagedApi(settings) as api:
         for table in tables_of(feed):
             try:
-                loads += land_table(api, table, key, settings)
+                landed.loads += land_table(api, table, key, settings)
             except TanhuanError as failure:
                 log.error("%s", failure)
-                failures.append(failure)
-    if failures:
-        # One that a retry cannot mend goes first: then the task does not try again in vain.
-        raise min(failures, key=lambda f: f.retryable)
-    return loads
+                landed.failures.append(failure)
+    return landed
 
 
 def land_table(api: PagedApi, table: str, key: dt.date, settings: Settings) -> list[Load]:

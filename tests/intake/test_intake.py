@@ -25,7 +25,7 @@ NIGHT = dt.date(2019, 11, 20)
 
 
 def take_in(feed: str, settings: Settings, key: dt.date = NIGHT) -> list[Outcome]:
-    return admit_loads(land_feed(feed, key, settings), settings)
+    return admit_loads(land_feed(feed, key, settings).check(), settings)
 
 
 def take_in_table(table: str, settings: Settings) -> Outcome:
@@ -148,13 +148,13 @@ def test_a_unit_changed_by_1000_refuses_the_batch(
 def test_a_page_short_of_the_stated_count_is_a_failure(settings: Settings, upstream: Upstream) -> None:
     upstream.misbehave({"table": "permit", "kind": "short_page"})
     with pytest.raises(ShortAnswer, match=r"feed permits, table permit.*states \d+ rows but sent \d+.*Next step"):
-        land_feed("permits", NIGHT, settings)
+        land_feed("permits", NIGHT, settings).check()
 
 
 def test_a_lying_count_is_a_failure(settings: Settings, upstream: Upstream) -> None:
     upstream.misbehave({"table": "penalty", "kind": "lying_count"})
     with pytest.raises(ShortAnswer, match="feed credit, table penalty"):
-        land_feed("credit", NIGHT, settings)
+        land_feed("credit", NIGHT, settings).check()
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_sick_upstream_may_be_tried_again_and_names_the_table(
     impatient = settings.model_copy(update={"request_timeout_s": 1.0, "request_retries": 0})
     upstream.misbehave({"table": "blacklist", **fault})
     with pytest.raises(UpstreamDown, match=r"feed credit, table blacklist.*Next step") as failure:
-        land_feed("credit", NIGHT, impatient)
+        land_feed("credit", NIGHT, impatient).check()
     assert failure.value.retryable
     assert (settings.landing / "penalty").exists(), "the feed's other tables are still pulled"
 
@@ -186,19 +186,19 @@ def test_a_passing_fault_is_mended_by_the_clients_own_retry(settings: Settings, 
 def test_a_dead_upstream_says_so(settings: Settings) -> None:
     dead = settings.model_copy(update={"upstream_url": "http://127.0.0.1:9", "request_retries": 0})
     with pytest.raises(UpstreamDown, match=r"feed monitoring, table air_hour.*no answer.*published version stays"):
-        land_feed("monitoring", NIGHT, dead)
+        land_feed("monitoring", NIGHT, dead).check()
 
 
 def test_a_wrong_password_is_not_tried_again(settings: Settings) -> None:
     locked_out = settings.model_copy(update={"upstream_password": SecretStr("wrong")})
     with pytest.raises(UpstreamRefused, match="TANHUAN_UPSTREAM_PASSWORD") as failure:
-        land_feed("credit", NIGHT, locked_out)
+        land_feed("credit", NIGHT, locked_out).check()
     assert not failure.value.retryable
 
 
 def test_no_upstream_at_all_names_the_settings(home: Settings) -> None:
     with pytest.raises(TanhuanError, match="TANHUAN_UPSTREAM_URL"):
-        land_feed("credit", NIGHT, home)
+        land_feed("credit", NIGHT, home).check()
 
 
 def test_no_secret_reaches_the_disk(settings: Settings, upstream: Upstream) -> None:
