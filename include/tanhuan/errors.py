@@ -35,6 +35,10 @@ class UpstreamRefused(TanhuanError):
     """An upstream refused the request (401, 403, 404): trying again does not help."""
 
 
+class TokenExpired(UpstreamRefused):
+    """The token, or the account behind it, no longer holds (401)."""
+
+
 class BatchRefused(TanhuanError):
     """Gate 1 kept a whole batch out of the lake."""
 

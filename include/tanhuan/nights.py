@@ -40,8 +40,9 @@ def record_step(name: str, key: dt.date, settings: Settings) -> Iterator[None]:
     started, clock, error = now(), time.monotonic(), None
     try:
         yield
-    except Exception as exc:
-        error = str(exc)
+    except BaseException as exc:
+        # Also what ends a process from outside: a step that was broken off is no success.
+        error = str(exc) or type(exc).__name__
         raise
     finally:
         event = {

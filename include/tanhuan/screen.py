@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tanhuan.duck import open_memory, open_published
@@ -110,7 +111,12 @@ limit $limit
 
 
 def list_indicators(settings: Settings) -> list[dict[str, Any]]:
-    """Return the 14th plan's indicators at its final assessment, as published."""
+    """Return the 14th plan's indicators at its final assessment, as published.
+
+    Raises:
+        TanhuanError: nothing is published yet.
+    """
+    _read_manifest(settings)
     return _read(settings, _INDICATORS)
 
 
@@ -141,7 +147,9 @@ def show_quarantine(settings: Settings, load_id: str | None, limit: int, as_json
         console.print_json(json.dumps(rows, ensure_ascii=False, default=str))
         return
     for row in rows:
-        console.print(*(f"[bold]{name}[/] {value}" for name, value in row.items()), sep="\n  ", soft_wrap=True)
+        # What an upstream sent is text, whatever brackets it holds.
+        lines = (f"[bold]{name}[/] {escape(str(value))}" for name, value in row.items())
+        console.print("\n  ".join(lines), soft_wrap=True, highlight=False)
 
 
 def _read_manifest(settings: Settings) -> dict[str, Any]:

@@ -7,7 +7,7 @@ directory. Secrets are `SecretStr`: they never show in a log or a repr.
 from __future__ import annotations
 
 import datetime as dt
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -61,7 +61,7 @@ class Settings(BaseSettings):
         plain = {n: v.get_secret_value() if isinstance(v, SecretStr) else v for n, v in values.items()}
         return {f"TANHUAN_{name.upper()}": str(value) for name, value in plain.items() if value is not None}
 
-    @cached_property
+    @property
     def root(self) -> Path:
         """`home` as an absolute path."""
         return self.home.resolve()

@@ -32,29 +32,37 @@ _dates = st.sampled_from(
     [dt.date(2021, 12, 17), dt.date(2024, 1, 1), AS_OF, AS_OF + dt.timedelta(days=1), dt.date(2027, 1, 1)]
 )
 _shares = st.decimals(min_value=0, max_value=100, places=2)
-#: those whose target only the province can name, a numeric and a qualitative one; half of all papers are about 2025
-_indicators = st.sampled_from([1, 3, 10, 11, 12, 25, 26, 17, 7])
-_years = st.one_of(st.just(2025), st.sampled_from([2019, 2024, 2025, 2026]))
-_returns = st.fixed_dictionaries(
-    {
-        "indicator_no": _indicators,
+_years = st.one_of(st.just(2025), st.just(2025), st.sampled_from([2019, 2024, 2025, 2026]))
+
+
+def _returns_of(indicator_no: int) -> st.SearchStrategy[list[dict[str, Any]]]:
+    fields = {
+        "indicator_no": st.just(indicator_no),
         "year": _years,
         "numerator": _shares,
         "denominator": st.sampled_from([Decimal(100), Decimal(100), Decimal(250), Decimal(0)]),
         "issued_date": _dates,
     }
-)
-_targets = st.fixed_dictionaries(
-    {
-        "indicator_no": _indicators,
+    return st.lists(st.fixed_dictionaries(fields), max_size=2)
+
+
+def _targets_of(indicator_no: int) -> st.SearchStrategy[list[dict[str, Any]]]:
+    fields = {
+        "indicator_no": st.just(indicator_no),
         "year": _years,
         "target_value": st.one_of(st.just(Decimal(0)), _shares),
-        "unit": st.sampled_from(["%", "%", "%", "t", "吨", "μg/m3"]),
+        "unit": st.sampled_from(["%", "%", "%", "%", "t", "μg/m3"]),
         "metric": st.sampled_from(["level", "tonnes", "percent"]),
         "issued_date": _dates,
         "superseded_date": st.one_of(st.none(), st.none(), _dates),
     }
-)
+    return st.lists(st.fixed_dictionaries(fields), max_size=2)
+
+
+#: indicators whose target only the province can name (1 is air, 12 a reduction), a numeric (17), a qualitative one (7)
+_INDICATORS = (1, 3, 7, 10, 11, 12, 17, 25, 26)
+_returns = st.tuples(*map(_returns_of, _INDICATORS)).map(lambda papers: [p for some in papers for p in some])
+_targets = st.tuples(*map(_targets_of, _INDICATORS)).map(lambda papers: [p for some in papers for p in some])
 #: judged days of the year 2025, and whether each month had its minimum (GB 3095-2012 table 4: 324 days)
 _air = st.tuples(
     st.sampled_from([0, 323, 324, 330, 365]),
@@ -190,11 +198,7 @@ def test_never_attained_without_a_dated_target_and_enough_data(
     attained: Counter[int] = Counter()
 
     @hypothesis_settings(max_examples=60, deadline=None, derandomize=True, database=None)
-    @given(
-        returns=st.lists(_returns, min_size=5, max_size=20),
-        targets=st.lists(_targets, min_size=5, max_size=20),
-        air=_air,
-    )
+    @given(returns=_returns, targets=_targets, air=_air)
     def holds(returns: list[dict[str, Any]], targets: list[dict[str, Any]], air: tuple[int, bool, Decimal]) -> None:
         with filed(con, returns, targets, air):
             rows = assess(con, indicator_sql)
@@ -206,8 +210,7 @@ def test_never_attained_without_a_dated_target_and_enough_data(
             check_judged(row)
 
     holds()
-    assert attained[1] > 3, "papers under which nothing is attained would prove nothing"
-    assert sum(attained.values()) > 30, attained
+    assert len(attained) > 2, f"papers under which nothing is attained would prove nothing: {attained}"
 
 
 @hypothesis_settings(max_examples=25, deadline=None, derandomize=True, database=None)

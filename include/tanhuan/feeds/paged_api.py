@@ -17,7 +17,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from tanhuan.contracts import Contract
-from tanhuan.errors import ShortAnswer, TanhuanError, UpstreamDown, UpstreamRefused
+from tanhuan.errors import ShortAnswer, TanhuanError, TokenExpired, UpstreamDown, UpstreamRefused
 from tanhuan.settings import Settings
 
 #: what may change by itself and is therefore tried again: connections, 429 (with Retry-After) and 5xx
@@ -106,7 +106,7 @@ class PagedApi:
             "page_size": self._settings.page_rows,
         }
         url = f"{self._base}/api/v1/tables/{table}"
-        status, headers, body = self._request("GET", url, where, params=params, headers=self._login(where))
+        status, headers, body = self._ask(url, where, params)
         try:
             counts = msgspec.json.decode(body, type=_Counts)
         except msgspec.DecodeError as exc:
@@ -117,6 +117,17 @@ class PagedApi:
             ) from exc
         page = Page(f"{url}?page={page_no}", status, headers, body, len(counts.rows), counts.total)
         return page, counts.pages
+
+    def _ask(self, url: str, where: str, params: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        """Send a request with the token; one that no longer holds is renewed once."""
+        known = self._token
+        try:
+            return self._request("GET", url, where, params=params, headers=self._login(where))
+        except TokenExpired:
+            if known is None:
+                raise
+            self._token = None
+            return self._request("GET", url, where, params=params, headers=self._login(where))
 
     def _login(self, where: str) -> dict[str, str]:
         if self._token is None:
@@ -168,6 +179,8 @@ def _raise_for_status(response: requests.Response, base: str, where: str) -> Non
     if status == requests.codes.ok:
         return
     error: type[TanhuanError] = UpstreamDown if status in _RETRYABLE_STATUS else UpstreamRefused
+    if status == requests.codes.unauthorized:
+        error = TokenExpired
     advice = {
         401: "check TANHUAN_UPSTREAM_USER and TANHUAN_UPSTREAM_PASSWORD.",
         403: "ask the platform's operator for the right to read this table.",

@@ -51,7 +51,7 @@ def publish(key: dt.date, settings: Settings) -> Publication:
     stamp = now()
     with open_warehouse(settings, read_only=True) as con:
         as_of = _read_as_of(con)
-    version = f"{as_of.isoformat()}_{stamp:%Y%m%dT%H%M%S}"
+    version = _name_version(as_of, stamp, settings)
     _remove_leftovers(settings)
     building = settings.published / f"{_BUILDING}{version}"
     (building / "parquet").mkdir(parents=True)
@@ -82,6 +82,13 @@ def publish(key: dt.date, settings: Settings) -> Publication:
     _remove_old(settings)
     log.info("published %s: %d tables, content %s", version, len(tables), manifest["content_hash"])
     return Publication(version, target, str(manifest["content_hash"]), missing)
+
+
+def _name_version(as_of: dt.date, stamp: dt.datetime, settings: Settings) -> str:
+    """Return a name that no version has yet: date of the figures, then the second of the publication or the next."""
+    while (settings.published / (version := f"{as_of.isoformat()}_{stamp:%Y%m%dT%H%M%S}")).exists():
+        stamp += dt.timedelta(seconds=1)
+    return version
 
 
 def is_complete(key: dt.date, settings: Settings) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 
 import duckdb
 from rich.console import Console
@@ -23,10 +24,7 @@ def rebuild_warehouse(settings: Settings, console: Console) -> Publication:
     Raises:
         TanhuanError: the lake is empty.
     """
-    nights = [ledger.read("loads", name, settings)["key"] for name in ledger.list_names("loads", settings)[-1:]]
-    if not nights:
-        raise TanhuanError("There is nothing in the lake to rebuild from.", "run `tanhuan night` first.")
-    key = dt.date.fromisoformat(nights[0])
+    key = _find_newest_night(settings)
     _remove_warehouse(settings)
     steps = (("load", lambda: load_lake(key, settings)), ("build", lambda: build(settings)))
     for name, step in steps:
@@ -35,12 +33,25 @@ def rebuild_warehouse(settings: Settings, console: Console) -> Publication:
     return publish(key, settings)
 
 
+def _find_newest_night(settings: Settings) -> dt.date:
+    """Return the date readers see: that of the last publication, or of a newer night that was only loaded."""
+    dates = [event["key"] for event in itertools.islice(ledger.read_last("loads", settings), 1)]
+    dates += [event["as_of"] for event in itertools.islice(ledger.read_last("publications", settings), 1)]
+    if not dates:
+        raise TanhuanError("There is nothing in the lake to rebuild from.", "run `tanhuan night` first.")
+    return dt.date.fromisoformat(max(dates))
+
+
 def _remove_warehouse(settings: Settings) -> None:
     """Remove the file, unless a refresh holds it: that would go on writing into a file nobody sees."""
     try:
         with open_warehouse(settings):
             settings.warehouse.unlink()
     except duckdb.IOException as exc:
+        if "lock" not in str(exc):
+            # Not held by anyone but damaged: what a rebuild is for.
+            settings.warehouse.unlink()
+            return
         raise TanhuanError(
             f"{settings.warehouse} is in use ({exc}).",
             "wait for refresh_indicators to end, or pause it, then try again.",
