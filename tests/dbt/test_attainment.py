@@ -210,7 +210,7 @@ def test_never_attained_without_a_dated_target_and_enough_data(
             check_judged(row)
 
     holds()
-    assert len(attained) > 2, f"papers under which nothing is attained would prove nothing: {attained}"
+    assert sum(attained.values()) > 0, f"papers under which nothing is attained would prove nothing: {attained}"
 
 
 @hypothesis_settings(max_examples=25, deadline=None, derandomize=True, database=None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -168,19 +167,12 @@ def ask(settings: Settings) -> tuple[Any, ...]:
     return found
 
 
-def wait_for_the_next_second() -> None:
-    """A version is named by the second; a night never publishes twice within one, a test would."""
-    time.sleep(1.01 - time.time() % 1)
-
-
 def kill_publications(settings: Settings, numbers: range) -> int:
     """Kill one publication after the other, each at another moment; readers are asked after each."""
-    wait_for_the_next_second()
     seconds = processes.run(processes.publish_marts, KEY, settings)
     answer = ask(settings)
     killed = 0
     for number in numbers:
-        wait_for_the_next_second()
         # The moments are spread evenly: the switch itself lasts some milliseconds only.
         share = (number + random.Random(number).random()) / len(numbers)
         killed += processes.kill(processes.publish_marts, KEY, settings, after_s=share * seconds)
@@ -194,7 +186,6 @@ def kill_publications(settings: Settings, numbers: range) -> int:
 def test_readers_never_notice_a_killed_publication(published_once: tuple[Settings, str], kills: int) -> None:
     settings, content = published_once
     assert kill_publications(settings, range(kills)) > 0
-    wait_for_the_next_second()
     publication = publish(KEY, settings)
     assert publication.content_hash == content
     assert str((settings.published / "current").readlink()) == publication.version
@@ -211,7 +202,6 @@ def test_a_version_that_died_before_its_switch_is_only_another_directory(publish
     before = current.readlink()
     assert ask(settings)
     assert current.readlink() == before
-    wait_for_the_next_second()
     assert publish(KEY, settings).content_hash == content
 
 
@@ -223,5 +213,4 @@ def test_a_killed_build_is_made_good_by_the_next(number: int, published_once: tu
         con.execute("update raw.build set rules_digest = 'of earlier rules'")
     assert processes.kill(processes.build_marts, settings, after_s=choose_moment(BUILD_S, number)), "it was cut short"
     build(settings)
-    wait_for_the_next_second()
     assert publish(KEY, settings).content_hash == content

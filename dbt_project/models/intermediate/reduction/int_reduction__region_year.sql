@@ -121,4 +121,4 @@ select
     as_of_date
 from completed
 -- A zone is a memo: without a source or project in it there is nothing to note.
-where region_level <> 'zone' or coalesce(source_count, 0) + coalesce(project_count, 0) > 0
+where region_level is distinct from 'zone' or coalesce(source_count, 0) + coalesce(project_count, 0) > 0
