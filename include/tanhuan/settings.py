@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 #: Business dates and hours are those of the bureau; there is no daylight saving time.
@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     load_history: bool = True
     land_retries: int = 2
     land_retry_delay_s: float = 60.0
-    publications_kept: int = 14
+    publications_kept: int = Field(default=14, ge=1)
     airflow_host: str = "127.0.0.1"
     airflow_port: int = 8080
     night_timeout_s: float = 3600.0

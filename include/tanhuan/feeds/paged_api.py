@@ -91,6 +91,9 @@ class PagedApi:
             page, pages = self._get_page(contract.table, first, last, page_no, where)
             fetched, stated, page_no = fetched + page.rows, page.stated_total, page_no + 1
             yield page
+            if page.rows == 0:
+                # An upstream that always states one more page would be followed for ever.
+                break
         if fetched != stated:
             raise ShortAnswer(
                 f"{where}: the upstream states {stated} rows but sent {fetched} in {pages} pages.",
