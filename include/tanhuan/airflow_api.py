@@ -14,6 +14,7 @@ import requests
 from tanhuan.errors import TanhuanError
 
 _TIMEOUT_S = 10
+_WAKE_TIMEOUT_S = 60
 
 
 class AirflowApi:
@@ -33,6 +34,10 @@ class AirflowApi:
         if answer.status_code != requests.codes.ok:
             return False
         return all(part.get("status") == "healthy" for part in answer.json().values() if part.get("status"))
+
+    def wake_execution_api(self) -> None:
+        """Have the part that tasks talk to built: Airflow does so at its first request, which takes two seconds."""
+        requests.get(f"{self._base}/execution/health", timeout=_WAKE_TIMEOUT_S).raise_for_status()
 
     def login(self) -> None:
         """Get a token; it is kept in this session only."""

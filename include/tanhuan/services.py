@@ -197,6 +197,7 @@ def _wait_until_ready(airflow: Airflow, processes: dict[str, subprocess.Popen[by
                 f"read the end of {home / culprit}.log; if the port is in use, name another with `--port`.",
             )
         time.sleep(0.2)
+    airflow.api.wake_execution_api()
     try:
         airflow.api.login()
     except requests.HTTPError as exc:
