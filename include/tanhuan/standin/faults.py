@@ -7,6 +7,7 @@ stated total, or the way it is sent. Does not belong here: sending (`server.py`)
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -31,7 +32,7 @@ class Reply:
     cut_body: bool = False
 
 
-class Fault(BaseModel):
+class Fault(BaseModel, ABC):
     """A fault of one table (of every table if none is named), for so many requests (for ever if no number is given)."""
 
     model_config = ConfigDict(extra="forbid")
@@ -46,9 +47,9 @@ class Fault(BaseModel):
             raise ValueError(f"no table {table!r}; known tables: {', '.join(load_contracts())}")
         return table
 
+    @abstractmethod
     def bend(self, reply: Reply) -> None:
         """Change the reply."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what it does to a reply")
 
 
 class ColumnFault(Fault):
