@@ -20,16 +20,8 @@ from tanhuan.landing import Load
 class Verdict:
     """What gate 1 answered for one batch; `refusal` is the sentence why nothing of it may enter, if so."""
 
-    rows: int
-    accepted: int
-    refused: int
     results: list[CheckResult]
     refusal: str | None
-
-    @property
-    def flagged(self) -> int:
-        """Checks that failed without refusing anything."""
-        return sum(1 for r in self.results if not r.passed and r.action == "flag")
 
 
 def split_rows(con: duckdb.DuckDBPyConnection, staged: str, target: str, suite: Suite, load: Load) -> list[CheckResult]:
@@ -38,16 +30,12 @@ def split_rows(con: duckdb.DuckDBPyConnection, staged: str, target: str, suite: 
     One pass over the rows, whatever the number of checks.
     """
     checks = suite.at("row")
+    refusing, flagging = _reasons(checks, "refuse_row"), _reasons(checks, "flag")
+    asked_for = {"first": load.first, "last": load.last}
     con.execute(
-        f"""
-        create or replace temp table {target} as
-        select
-            *,
-            {_reasons(checks, "refuse_row")} as _refused_by,
-            {_reasons(checks, "flag")} as _flagged_by
-        from {staged}
-        """,
-        {"first": load.first, "last": load.last} if "$first" in _reasons(checks, "refuse_row") else None,
+        f"create or replace temp table {target} as "
+        f"select *, {refusing} as _refused_by, {flagging} as _flagged_by from {staged}",
+        asked_for if "$first" in refusing else None,
     )
     counted = con.execute(f"select count(*) from {target}").fetchone()
     assert counted is not None
@@ -80,7 +68,7 @@ def judge(
         results += batch_results
         refusals += [f"{r.id}: {r.zh} {r.en} {' '.join(r.samples[:3])}" for r in batch_results if r.refuses_batch]
         refusals += [f"{check_id}: rule and Great Expectations disagree" for check_id in disagreements]
-    return Verdict(rows, rows - refused, refused, results, "; ".join(refusals) or None)
+    return Verdict(results, "; ".join(refusals) or None)
 
 
 def _reasons(checks: list[Check], action: str) -> str:

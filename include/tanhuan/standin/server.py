@@ -26,7 +26,6 @@ from tanhuan.standin.platform import Answer, Platform
 #: Seconds a token holds; longer than a night, so that a night needs one.
 TOKEN_LIFETIME_S = 3600
 DEFAULT_SEED = 2021
-DEFAULT_PORT = 8085
 MAX_PAGE_ROWS = 50_000
 
 
