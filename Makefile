@@ -1,5 +1,5 @@
 # 潭环 tanhuan: the front doors. `make night` and `make test` are all a newcomer needs.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
@@ -14,9 +14,9 @@ setup: $(READY)  ## 建立虚拟环境 make the virtual environment
 
 # Byte-compiling once at set-up halves every import of every later process (docs/decisions/0003-speed.md).
 $(READY): requirements.lock pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or name it with 'make PYTHON=/path/to/python3.11 night'"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Python 3.11 is needed: install python3.11 and python3.11-venv, or name it with 'make PYTHON=/path/to/python3.11 night'"; exit 1; }
 	@echo "建立虚拟环境 setting up $(VENV) (about a minute, once) …"
-	@$(PYTHON) -m venv $(VENV)
+	@"$(PYTHON)" -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m compileall -q -j 2 $(VENV)/lib include dags plugins >/dev/null || true
