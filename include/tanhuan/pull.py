@@ -64,7 +64,7 @@ def plan_loads(contract: Contract, key: dt.date, settings: Settings) -> list[Loa
     """Return the pulls a table needs for a night: what is missing of its history, then the night's own window."""
     if contract.mode == "snapshot":
         return [new_load(contract, key, key, key)]
-    window_start = key - dt.timedelta(days=contract.window_days - 1)
+    window_start = key - dt.timedelta(days=contract.late_window_days - 1)
     history = [
         new_load(contract, key, first, last, "history")
         for first, last in _history_months(contract, window_start)

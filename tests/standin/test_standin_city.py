@@ -32,7 +32,7 @@ def test_every_table_keeps_its_contract(platform: Platform, table: str) -> None:
     assert rows, f"{table} is empty"
     keys = Counter(tuple(row[name] for name in contract.key) for row in rows)
     assert keys.total() == len(keys), f"{table} has rows of the same key"
-    for name in contract.required_names:
+    for name in (c.name for c in contract.columns if c.required):
         assert all(row[name] not in (None, "") for row in rows), f"{table}.{name} is empty in some row"
     assert {row["data_basis"] for row in rows} == {"synthetic"}
 

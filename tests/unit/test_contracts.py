@@ -15,8 +15,11 @@ GOOD: dict[str, Any] = {
     "feed": "monitoring",
     "title": {"zh": "噪声小时数据", "en": "Hourly noise"},
     "cadence": "hourly",
+    "owner": {"zh": "监测科", "en": "monitoring"},
+    "expected_by": "01:30",
+    "stale_after_hours": 26,
     "mode": "window",
-    "window_days": 7,
+    "late_window_days": 7,
     "day": {"column": "hour_start", "label": "start"},
     "history": [{"from": "2025-01-01"}],
     "key": ["site", "hour_start"],
@@ -67,11 +70,12 @@ def test_every_table_belongs_to_one_feed() -> None:
 @pytest.mark.parametrize("contract", load_contracts().values(), ids=lambda c: c.table)
 def test_a_contract_is_complete(contract: Contract) -> None:
     assert len(contract.names) == len(set(contract.names))
-    assert set(contract.key) <= set(contract.required_names), "a row without its key cannot be pointed at"
-    assert "data_basis" in contract.required_names, "every row says measured or synthetic"
+    required = {c.name for c in contract.columns if c.required}
+    assert set(contract.key) <= required, "a row without its key cannot be pointed at"
+    assert "data_basis" in required, "every row says measured or synthetic"
     assert 0 < contract.refused_share_max <= 0.05
-    assert contract.day is None or contract.day.column in contract.required_names
-    assert contract.mode == "snapshot" or contract.window_days > 0
+    assert contract.day is None or contract.day.column in required
+    assert contract.mode == "snapshot" or contract.late_window_days > 0
     with open_memory() as con:
         con.execute(f"create table t ({', '.join(f'{c.name} {c.type}' for c in contract.columns)})")
 

@@ -1,12 +1,13 @@
 """The contract of every feed table: one YAML file a table, and its loader.
 
 A contract is the only place where a table's columns are listed. Parquet schemas, the staging models and the data
-dictionary are generated from it or tested against it. Rules about *values* belong to `expectations/`, not here.
+dictionary are generated from it or tested against it. Rules about *values* are checked by `expectations/`, not here.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -29,8 +30,23 @@ class Text(_Strict):
     en: str
 
 
+#: What happens when what arrives has drifted from a column. From strict to lenient:
+#:
+#: | policy          | the column is absent   | a value does not fit its type        |
+#: |-----------------|------------------------|--------------------------------------|
+#: | `freeze`        | the batch is refused   | the batch is refused                 |
+#: | `refuse_row`    | the batch is refused   | the row is refused                   |
+#: | `discard_value` | the batch is refused   | the value becomes NULL and is flagged |
+#: | `evolve`        | it is NULL, with a note | the value becomes NULL and is flagged |
+Drift = Literal["freeze", "refuse_row", "discard_value", "evolve"]
+
+
 class Column(_Strict):
-    """One column: DuckDB type, whether a row may lack it, unit and meaning."""
+    """One column: DuckDB type, whether a row may lack it, unit, range of possible values and meaning.
+
+    `range` is what can physically or formally be, ends included, null for an open end; values outside are a matter of
+    the suite in `expectations/source/`, which a test holds to this range.
+    """
 
     name: str
     type: str
@@ -38,6 +54,15 @@ class Column(_Strict):
     zh: str
     en: str
     unit: str | None = None
+    range: tuple[Decimal | None, Decimal | None] | None = None
+    drift: Drift = "refuse_row"
+
+    @model_validator(mode="after")
+    def _check(self) -> Column:
+        assert not (self.required and self.drift in ("discard_value", "evolve")), (
+            f"column {self.name}: a required column cannot be emptied, so its drift is freeze or refuse_row"
+        )
+        return self
 
 
 class DayColumn(_Strict):
@@ -59,19 +84,33 @@ class Period(_Strict):
         return {"from_": data["from"], "to": data.get("to")} if "from" in data else data
 
 
+class Restatement(_Strict):
+    """A closed period that is restated: it is pulled once more, so many days after its end."""
+
+    period: Literal["month", "quarter"]
+    after_days: int
+
+
 class Contract(_Strict):
     """What one feed table promises.
 
-    `mode` is `window` (rows belong to days; the last `window_days` are pulled again every night) or `snapshot`
-    (every pull is the whole state).
+    `mode` is `window` (rows belong to days; the last `late_window_days` are pulled again every night) or `snapshot`
+    (every pull is the whole state; a file adds to it by key).
+    `owner` answers for the data; `expected_by` is the time of the morning after by which it is there; without anything
+    new for `stale_after_hours` it counts as stale. `paging` is how its pages are asked for.
     """
 
     table: str
     feed: Literal["monitoring", "permits", "credit", "returns"]
     title: Text
+    owner: Text
     cadence: str
+    expected_by: str
+    stale_after_hours: int
     mode: Literal["window", "snapshot"]
-    window_days: int = 0
+    paging: Literal["page", "cursor"] = "page"
+    late_window_days: int = 0
+    restated: list[Restatement] = []
     day: DayColumn | None = None
     history: list[Period] = []
     key: list[str]
@@ -82,11 +121,6 @@ class Contract(_Strict):
     def names(self) -> list[str]:
         """Column names in contract order."""
         return [c.name for c in self.columns]
-
-    @property
-    def required_names(self) -> list[str]:
-        """Columns that every row must have."""
-        return [c.name for c in self.columns if c.required]
 
     @model_validator(mode="after")
     def _check(self) -> Contract:
