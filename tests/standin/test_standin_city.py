@@ -28,7 +28,7 @@ def rows_of(platform: Platform, table: str, first: dt.date = ANY_DAY, last: dt.d
 @pytest.mark.parametrize("table", list(load_contracts()))
 def test_every_table_keeps_its_contract(platform: Platform, table: str) -> None:
     contract = load_contracts()[table]
-    rows = rows_of(platform, table)
+    rows = rows_of(platform, table, ANY_DAY - dt.timedelta(days=contract.late_window_days), ANY_DAY)
     assert rows, f"{table} is empty"
     keys = Counter(tuple(row[name] for name in contract.key) for row in rows)
     assert keys.total() == len(keys), f"{table} has rows of the same key"
@@ -74,9 +74,10 @@ def test_references_between_tables_hold(platform: Platform) -> None:
     holders = {row["uscc"] for row in rows_of(platform, "permit")}
     outlets = {(row["permit_no"], row["outlet_code"]) for row in rows_of(platform, "permit_outlet")}
     assert {permit_no for permit_no, _ in outlets} == permits
+    assert {row["permit_no"] for row in rows_of(platform, "execution_report")} == permits
     for table in ("permit_limit", "permit_annual_limit", "device_binding"):
         assert {(row["permit_no"], row["outlet_code"]) for row in rows_of(platform, table)} <= outlets, table
-    for table in ("credit_evaluation", "penalty", "blacklist"):
+    for table in ("credit_evaluation", "credit_repair", "penalty", "blacklist", "hazardous_waste_balance"):
         assert {row["uscc"] for row in rows_of(platform, table)} <= holders, table
     bases = {(row["source_code"], row["pollutant_id"]) for row in rows_of(platform, "emission_base")}
     projects = rows_of(platform, "reduction_project")
@@ -130,6 +131,28 @@ def test_three_credit_regimes_use_their_own_grades(platform: Platform) -> None:
         assert row["grade"] in grades[row["regime"]]
         assert (row["regime"] == "HN-B") == (row["eval_year"] >= 2023)
         assert row["published_date"].year == row["eval_year"] + 1
+
+
+def test_a_repair_raises_the_grade_that_was_published(platform: Platform) -> None:
+    evaluated = {(r["uscc"], r["regime"], r["eval_year"]): r for r in rows_of(platform, "credit_evaluation")}
+    repairs = rows_of(platform, "credit_repair")
+    assert {row["regime"] for row in repairs} == {"HN-A", "HN-B"}
+    for row in repairs:
+        evaluation = evaluated[row["uscc"], row["regime"], row["eval_year"]]
+        assert row["grade_before"] == evaluation["grade"] != row["grade_after"]
+        assert row["repaired_date"] > evaluation["published_date"]
+
+
+def test_waste_is_balanced_but_for_two_forgotten_shipments(platform: Platform) -> None:
+    rows = rows_of(platform, "hazardous_waste_balance")
+    closing = {(r["uscc"], r["waste_code"], r["year"]): r["closing_stock_t"] for r in rows}
+    unbalanced = 0
+    for row in rows:
+        due = row["opening_stock_t"] + row["generated_t"] - row["utilised_t"] - row["disposed_t"]
+        unbalanced += due != row["closing_stock_t"]
+        before = closing.get((row["uscc"], row["waste_code"], row["year"] - 1))
+        assert before in (None, row["opening_stock_t"]), row
+    assert unbalanced == 2
 
 
 def test_targets_and_returns_leave_honest_gaps(platform: Platform) -> None:

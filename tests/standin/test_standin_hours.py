@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
+from collections.abc import Iterator
 from decimal import Decimal
+from itertools import pairwise
+from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +19,8 @@ from tanhuan.standin.platform import Platform
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 FIRST, LAST = dt.date(2026, 9, 1), dt.date(2026, 9, 30)
 WINDOWS = [c.table for c in load_contracts().values() if c.mode == "window"]
+#: kinds of samples, and how many points each has
+SAMPLE_KINDS = {"section": 10, "drinking_source": 6, "groundwater": 5}
 RECORDED_2019 = 58_511 - 7  # less the seven hours at 2019-01-01 00:00, which belong to 2018
 
 Rows = list[dict[str, Any]]
@@ -23,6 +29,13 @@ Rows = list[dict[str, Any]]
 def rows_of(platform: Platform, table: str, first: dt.date, last: dt.date) -> Rows:
     answer = platform.ask(table, first, last)
     return [dict(zip(answer.contract.names, row, strict=True)) for row in platform.rows(answer)]
+
+
+def _day_of(moment: dt.date | dt.datetime, label: str) -> dt.date:
+    """Return the local day of a moment; an hour that labels its end at midnight belongs to the day before."""
+    if not isinstance(moment, dt.datetime):
+        return moment
+    return (moment.astimezone(SHANGHAI) - dt.timedelta(seconds=1 if label == "end" else 0)).date()
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +47,11 @@ def source_hours(platform: Platform) -> Rows:
 def test_a_day_is_the_same_alone_and_within_a_month(platform: Platform, table: str) -> None:
     contract = load_contracts()[table]
     assert contract.day
-    day = dt.date(2026, 9, 17)
-    end = dt.timedelta(seconds=1 if contract.day.label == "end" else 0)
-    column = contract.day.column
-    month = platform.ask(table, FIRST, LAST)
-    position = contract.names.index(column)
-    within = [row for row in platform.rows(month) if (row[position].astimezone(SHANGHAI) - end).date() == day]
+    position, label = contract.names.index(contract.day.column), contract.day.label
+    month = [(_day_of(row[position], label), row) for row in platform.rows(platform.ask(table, FIRST, LAST))]
+    # Samples are not taken every day, hence a day on which there are some.
+    day = sorted({day for day, _ in month})[len({day for day, _ in month}) // 2]
+    within = [row for its_day, row in month if its_day == day]
     assert within
     assert platform.rows(platform.ask(table, day, day)) == within
 
@@ -235,9 +247,173 @@ def test_generated_air_is_lawful(platform: Platform) -> None:
 
 def test_the_future_has_no_rows(platform: Platform) -> None:
     today, tomorrow = dt.date(2026, 11, 20), dt.date(2026, 11, 21)
+    now = dt.datetime(2026, 11, 20, 9, tzinfo=SHANGHAI)
+    # The last hour that has ended is 08:00 to 09:00; the air labels its end, an outlet its start.
+    latest = {
+        "air_hour": now,
+        "micro_air_hour": now,
+        "source_hour": now - dt.timedelta(hours=1),
+        "water_section_4h": now - dt.timedelta(hours=1),
+    }
     for table in WINDOWS:
         assert platform.ask(table, tomorrow, tomorrow).total == 0, table
-        position = load_contracts()[table].names.index(load_contracts()[table].day.column)  # type: ignore[union-attr]
-        last_ended = dt.timedelta(0 if table != "source_hour" else 1 / 24)
-        moments = [row[position] for row in platform.rows(platform.ask(table, today, today))]
-        assert max(moments) + last_ended == dt.datetime(2026, 11, 20, 9, tzinfo=SHANGHAI), table
+    for table, moment in latest.items():
+        contract = load_contracts()[table]
+        position = contract.names.index(contract.day.column)  # type: ignore[union-attr]
+        assert max(row[position] for row in platform.rows(platform.ask(table, today, today))) == moment, table
+
+
+@pytest.fixture(scope="module")
+def three_days_later(platform: Platform) -> Iterator[Platform]:
+    """The same city, asked three days later."""
+    later = Platform(platform.seed, now=lambda: platform.now() + dt.timedelta(days=3))
+    yield later
+    later.close()
+
+
+def test_review_changes_a_few_values_and_no_row(platform: Platform, three_days_later: Platform) -> None:
+    day = dt.date(2026, 11, 19)
+    before, after = (rows_of(p, "source_hour", day, day) for p in (platform, three_days_later))
+    assert {row["data_status"] for row in before} == {"preliminary"}
+    assert {row["data_status"] for row in after} == {"final"}
+    changed = sum(old | {"data_status": "final"} != new for old, new in zip(before, after, strict=True))
+    assert 0 < changed < len(before) / 100
+
+
+def test_air_of_a_month_is_reviewed_by_the_tenth_of_the_next(platform: Platform) -> None:
+    first, last = dt.date(2026, 10, 30), dt.date(2026, 11, 2)
+    status = {
+        (r["hour_end"] - dt.timedelta(hours=1)).month: r["data_status"]
+        for r in rows_of(platform, "air_hour", first, last)
+    }
+    assert status == {10: "final", 11: "preliminary"}
+
+
+def test_recorded_water_is_served_as_published(platform: Platform) -> None:
+    rows = rows_of(platform, "water_section_4h", dt.date(2021, 4, 3), dt.date(2021, 4, 3))
+    row = next(r for r in rows if r["section_name"] == "昭山" and r["measured_at"].astimezone(SHANGHAI).hour == 12)
+    assert row["data_basis"] == "measured"
+    assert (row["water_class"], row["value_form"], row["station_status"]) == ("Ⅱ", "rounded", "正常")
+    assert len({r["section_name"] for r in rows if r["data_basis"] == "measured"}) > 70
+
+
+def test_a_sections_day_is_recorded_or_generated_never_both(platform: Platform) -> None:
+    bases: dict[tuple[str, dt.date], set[str]] = {}
+    for row in rows_of(platform, "water_section_4h", dt.date(2020, 5, 1), dt.date(2021, 4, 10)):
+        bases.setdefault((row["section_name"], _day_of(row["measured_at"], "start")), set()).add(row["data_basis"])
+    assert {len(found) for found in bases.values()} == {1}
+    recorded = {day for (section, day), found in bases.items() if section == "涟水入河口" and found == {"measured"}}
+    assert recorded == {dt.date(2020, 5, 8), dt.date(2020, 5, 9), *(dt.date(2021, 4, day) for day in range(1, 6))}
+    assert bases["涟水入河口", dt.date(2020, 6, 1)] == {"synthetic"}
+
+
+def test_generated_water_is_classed_by_its_worst_item(platform: Platform) -> None:
+    rows = rows_of(platform, "water_section_4h", FIRST, LAST)
+    classes = {row["water_class"] for row in rows}
+    assert {"Ⅱ", "Ⅲ", None} <= classes
+    for row in rows:
+        assert (row["water_class"] is None) == (row["station_status"] == "维护") == (row["codmn_mg_l"] is None)
+        if row["water_class"] == "Ⅱ":
+            assert row["codmn_mg_l"] <= 4, row
+            assert row["nh3n_mg_l"] <= Decimal("0.5"), row
+            assert row["tp_mg_l"] <= Decimal("0.1"), row
+
+
+def test_samples_come_weeks_after_they_were_taken(platform: Platform, three_days_later: Platform) -> None:
+    first, last = dt.date(2026, 9, 1), dt.date(2026, 11, 20)
+    samples = rows_of(platform, "water_sample", first, last)
+    assert max(row["reported_date"] for row in samples) <= dt.date(2026, 11, 20)
+    assert {(row["reported_date"] - row["sampled_date"]).days for row in samples} <= set(range(10, 36))
+    assert three_days_later.ask("water_sample", first, last).total > len(samples)
+    september = [row for row in samples if row["sampled_date"].month == 9]
+    points = {kind: {r["point_code"] for r in september if r["sample_kind"] == kind} for kind in SAMPLE_KINDS}
+    assert {kind: len(found) for kind, found in points.items()} == SAMPLE_KINDS
+
+
+def test_a_result_below_detection_has_a_limit_and_no_number(platform: Platform) -> None:
+    below = [r for r in rows_of(platform, "water_sample", FIRST, LAST) if r["is_below_detection"]]
+    assert {row["value"] for row in below} == {None}
+    assert {row["value_text"].strip("0123456789.") for row in below} == {"<", "L"}
+    assert all(Decimal(row["value_text"].strip("<L")) == row["detection_limit"] for row in below)
+
+
+def test_device_states_say_what_the_flags_of_the_hours_say(platform: Platform, source_hours: Rows) -> None:
+    marks = {"running": "N", "maintenance": "M", "calibration": "C", "fault": "D", "stopped": "F", "offline": "B"}
+    states = rows_of(platform, "device_state", FIRST, LAST)
+    gases = {
+        (row["mn_code"], row["hour_start"]): row["instrument_flag"]
+        for row in source_hours
+        if row["factor_code"] in ("a21002", "a24088")
+    }
+    found = {(gases[key], row["state"]) for row in states if (key := (row["mn_code"], row["state_from_at"])) in gases}
+    # One analyser over range (T) is no state of the device.
+    assert {(flag, state) for flag, state in found if flag != "T"} == {(flag, state) for state, flag in marks.items()}
+
+
+def test_a_state_ends_where_the_next_begins(platform: Platform) -> None:
+    rows = rows_of(platform, "device_state", dt.date(2025, 12, 1), dt.date(2026, 1, 31))
+    for row, following in pairwise(rows):
+        if row["mn_code"] == following["mn_code"]:
+            assert row["state_to_at"] == following["state_from_at"], row
+            assert row["state"] != following["state"], row
+
+
+def test_a_state_that_lasts_has_no_end(platform: Platform) -> None:
+    rows = rows_of(platform, "device_state", dt.date(2026, 10, 1), dt.date(2026, 11, 20))
+    lasting = [row for row in rows if row["state_to_at"] is None]
+    assert len({row["mn_code"] for row in lasting}) == len(lasting) > 50
+
+
+def test_complaints_are_closed_as_time_goes_by(platform: Platform, three_days_later: Platform) -> None:
+    first, last = dt.date(2026, 8, 20), dt.date(2026, 11, 19)
+    before, after = (rows_of(p, "complaint", first, last) for p in (platform, three_days_later))
+    assert [row["complaint_no"] for row in before] == [row["complaint_no"] for row in after]
+    assert {row["status"] for row in before} == {"待办", "办理中", "已办结"}
+    closed = [sum(row["closed_date"] is not None for row in rows) for rows in (before, after)]
+    assert closed[0] < closed[1] < len(after)
+
+
+def test_a_months_report_is_within_a_tenth_of_what_the_outlets_emitted(platform: Platform, source_hours: Rows) -> None:
+    emitted: Counter[tuple[str, str]] = Counter()
+    hours: Counter[tuple[str, str]] = Counter()
+    known: Counter[tuple[str, str]] = Counter()
+    for row in source_hours:
+        key = (row["permit_no"], row["factor_code"])
+        is_known = row["total_value"] is not None or row["process_flag"] == "F"
+        hours[key] += 1
+        known[key] += is_known
+        emitted[key] += row["total_value"] or 0
+    reports = [r for r in rows_of(platform, "execution_report", LAST, LAST) if r["period"] == "2026-09"]
+    assert len(reports) == 8
+    for report in reports:
+        key = (report["permit_no"], report["factor_code"])
+        tonnes = emitted[key] / 1000 * hours[key] / known[key]
+        assert abs(report["actual_t"] - tonnes) <= tonnes / 10, report
+
+
+def test_each_year_one_figure_is_in_kg_and_some_quarters_come_twice(platform: Platform) -> None:
+    reports = rows_of(platform, "execution_report", LAST, LAST)
+    quarters = [r for r in reports if r["period_type"] == "季报" and r["factor_code"] == "w21003"]
+    usual = {
+        p: median(r["actual_t"] for r in quarters if r["permit_no"] == p) for p in {r["permit_no"] for r in quarters}
+    }
+    slips = Counter(r["period"][:4] for r in quarters if r["actual_t"] > 100 * usual[r["permit_no"]])
+    assert slips.keys() >= {str(year) for year in range(2021, 2026)}
+    assert set(slips.values()) == {1}
+    assert {r["version"] for r in reports} == {1, 2}
+    assert all(r["remark"] for r in reports if r["version"] == 2)
+
+
+def test_a_restated_quarter_replaces_its_first_version(platform: Platform) -> None:
+    second = next(r for r in rows_of(platform, "execution_report", LAST, LAST) if r["version"] == 2)
+    before_it = dt.datetime.combine(second["submitted_date"] - dt.timedelta(days=1), dt.time(12), SHANGHAI)
+    earlier = Platform(platform.seed, now=lambda: before_it)
+    try:
+        key = load_contracts()["execution_report"].key
+        (first,) = (
+            r for r in rows_of(earlier, "execution_report", LAST, LAST) if all(r[name] == second[name] for name in key)
+        )
+    finally:
+        earlier.close()
+    assert first["version"] == 1
+    assert first["actual_t"] < second["actual_t"]

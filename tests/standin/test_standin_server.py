@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import os
 import re
 import subprocess
@@ -17,7 +19,7 @@ import requests
 
 from tanhuan.contracts import get_contract, load_contracts
 from tanhuan.standin.platform import Platform
-from tanhuan.standin.server import make_app, make_server, serve
+from tanhuan.standin.server import make_app, make_server, play, serve
 
 USER, PASSWORD = "clerk", "loopback only"
 DAY = "2026-09-17"
@@ -32,6 +34,13 @@ class Client:
         answer.raise_for_status()
         assert answer.json()["expires_in"] > 0
         self.headers = {"Authorization": f"Bearer {answer.json()['token']}"}
+
+    def ask(
+        self, path: str, parameters: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+    ) -> requests.Response:
+        return requests.get(
+            f"{self.url}/api/v1/{path}", params=parameters, headers=self.headers | (headers or {}), timeout=10
+        )
 
     def get(self, table: str, first: str = DAY, last: str = DAY, timeout: float = 10, **more: int) -> requests.Response:
         return requests.get(
@@ -229,6 +238,118 @@ def test_cut_body_breaks_the_connection(client: Client) -> None:
     assert client.get("permit").status_code == 200
 
 
+def test_a_cursor_leads_through_all_pages(client: Client) -> None:
+    whole = client.get("source_hour").json()["rows"]
+    rows, cursor = [], None
+    for _ in range(10):
+        # requests leaves out what is None.
+        asked = {"from": DAY, "to": DAY, "page_size": 2000, "cursor": cursor}
+        body = client.ask("tables/source_hour/cursor", asked).json()
+        assert body["total"] == len(whole)
+        rows += body["rows"]
+        cursor = body["next"]
+        if cursor is None:
+            break
+    assert rows == whole
+    assert client.ask("tables/source_hour/cursor", {"from": DAY, "to": DAY, "cursor": "!"}).status_code == 422
+
+
+def test_only_a_snapshot_may_be_asked_without_days(client: Client) -> None:
+    assert client.ask("tables/permit").json() == client.get("permit").json()
+    for path in ("tables/air_hour", "tables/air_hour/cursor", "export/air_hour"):
+        assert client.ask(path).status_code == 422
+
+
+def test_an_etag_holds_while_nothing_changes(client: Client) -> None:
+    etags = {day: client.get("air_hour", day, day).headers["ETag"] for day in ("2026-09-16", "2026-09-17")}
+    assert len(set(etags.values())) == 2
+    days = {"from": DAY, "to": DAY}
+    known = {"If-None-Match": etags[DAY]}
+    assert client.get("air_hour", page_size=10).headers["ETag"] == etags[DAY], "of the whole answer, not of a page"
+    answer = client.ask("tables/air_hour", days, known)
+    assert (answer.status_code, answer.content) == (304, b"")
+    client.misbehave({"table": "air_hour", "kind": "rename_column", "column": "aqi", "to": "api"})
+    assert client.ask("tables/air_hour", days, known).status_code == 200
+
+
+@pytest.mark.parametrize("form", ["ndjson", "parquet"])
+def test_an_export_states_its_rows(client: Client, form: str) -> None:
+    honest = client.get("permit").json()
+    answer = client.ask("export/permit", {"format": form})
+    assert int(answer.headers["X-Row-Count"]) == honest["total"]
+    if form == "ndjson":
+        assert [json.loads(line, parse_float=Decimal) for line in answer.content.splitlines()] == client.rows("permit")
+    else:
+        assert answer.content[:4] == answer.content[-4:] == b"PAR1"
+        assert int(answer.headers["Content-Length"]) == len(answer.content)
+
+
+def test_files_exist_by_day(client: Client) -> None:
+    assert client.ask("files/cnemc_air").json()["first"] == "2019-01-01"
+    for path, name in (
+        ("cnemc_air/2019-01-01", "china_sites_20190101.csv"),
+        ("cnemc_water/2020-12-31", "2020-12-31.json"),
+        ("hj212/2025-12-31", "hj212_20251231.bin"),
+    ):
+        answer = client.ask(f"files/{path}")
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+        assert client.ask(f"files/{path}", headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
+    for path in ("cnemc_air/2019-04-08", "cnemc_air/2018-12-31", "cnemc_air/2030-01-01", "moon", "moon/2019-01-01"):
+        assert client.ask(f"files/{path}").status_code == 404
+    assert client.ask("files/cnemc_air/yesterday").status_code == 422
+
+
+def test_keys_and_forms_need_the_token_too(client: Client) -> None:
+    keys = client.ask("hj212/keys").json()
+    assert keys
+    assert all(re.fullmatch(r"[0-9a-f]{32}", key) for key in keys.values())
+    assert client.ask("forms/penalty.xlsx").content[:2] == b"PK"
+    assert "罚款金额（万元）" in client.ask("forms/penalty.csv").content.decode("gb18030")
+    assert client.ask("forms/air_hour.xlsx").status_code == 404
+    for path in ("hj212/keys", "forms/penalty.csv", "files/cnemc_air/2019-01-01", "export/permit"):
+        assert requests.get(f"{client.url}/api/v1/{path}", timeout=5).status_code == 401
+
+
+def test_a_fault_hits_the_endpoint_and_page_that_it_names(client: Client) -> None:
+    client.misbehave(
+        {"endpoint": "export", "kind": "status", "status": 500}, {"page": 2, "kind": "status", "status": 501}
+    )
+    assert client.ask("export/permit").status_code == 500
+    assert client.get("permit").status_code == 200
+    assert client.get("permit", page=2).status_code == 501
+    assert client.ask("files/cnemc_air/2019-01-01").status_code == 200
+
+
+def test_a_page_is_repeated_or_dropped(client: Client) -> None:
+    def pages() -> list[dict[str, Any]]:
+        return [client.get("permit", page=n, page_size=10).json() for n in (1, 2, 3, 4)]
+
+    honest = pages()
+    client.misbehave({"table": "permit", "kind": "repeat_page", "page": 3})
+    repeating = pages()
+    assert [page["rows"] for page in repeating] == [honest[n]["rows"] for n in (0, 1, 1, 3)]
+    client.misbehave({"table": "permit", "kind": "drop_page", "page": 2})
+    dropping = pages()
+    assert [page["rows"] for page in dropping] == [honest[n]["rows"] for n in (0, 2, 3)] + [[]]
+    assert {page["pages"] for page in dropping} == {honest[0]["pages"] - 1}
+
+
+def test_the_login_can_fail_for_a_while_only(client: Client) -> None:
+    assert client.tell({"endpoint": "token", "kind": "status"}).status_code == 422
+    client.misbehave({"endpoint": "token", "kind": "status", "times": 1})
+    login = {"user": USER, "password": PASSWORD}
+    answers = [requests.post(f"{client.url}/api/token", json=login, timeout=5).status_code for _ in range(2)]
+    assert answers == [503, 200]
+
+
+def test_it_plays_any_day_it_is_told(platform: Platform) -> None:
+    day = dt.date(2019, 3, 1)
+    moment = play(day)
+    assert (moment.date(), moment.utcoffset()) == (day, dt.timedelta(hours=8))
+    with pytest.raises(ValueError, match="2019-01-01"):
+        serve("127.0.0.1", 0, USER, PASSWORD, today=dt.date(2018, 12, 31))
+
+
 def test_faults_end_when_told(client: Client) -> None:
     client.misbehave({"table": "permit", "kind": "status"})
     assert client.get("permit").status_code == 503
@@ -247,6 +368,11 @@ def test_faults_end_when_told(client: Client) -> None:
         {"kind": "drop_column", "column": "county_code"},
         {"table": "permit", "kind": "status", "status": 200},
         {"table": "permit", "kind": "status", "colour": "red"},
+        {"table": "permit", "kind": "rename_column", "column": "county_code", "to": "x' from permit --"},
+        {"table": "permit", "kind": "drop_column", "column": "county_code", "endpoint": "files"},
+        {"kind": "repeat_page", "page": 1},
+        {"kind": "repeat_page", "endpoint": "export"},
+        {"kind": "status", "endpoint": "moon"},
     ],
 )
 def test_faults_that_make_no_sense_are_refused(client: Client, fault: dict[str, Any]) -> None:

@@ -1,5 +1,5 @@
-"""How each kind of upstream is asked: one module per kind.
+"""How upstreams are asked over HTTP.
 
-Belongs here: requests, logins, paging, counts. Does not belong here: what the bytes mean (formats/) or where they
-are kept (landing.py).
+Belongs here: requests, logins, retries, paging, stated counts. Does not belong here: what the bytes mean (formats/) or
+where they are kept (landing.py).
 """

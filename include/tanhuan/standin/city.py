@@ -38,6 +38,9 @@ _GRADES = {
     "HN-B": {"5": "绿牌", "4": "蓝牌", "3": "黄牌", "2": "红牌", "1": "黑牌"},
 }
 _FIRST_HN_B_YEAR = 2023
+_LISTED_TWICE_SHARE = 0.25
+#: sites whose permit went to a new holder, and the name of the one before
+_FORMER_HOLDERS = {"turbine": "turbine_before_2023"}
 
 
 class Channel(NamedTuple):
@@ -148,8 +151,11 @@ class City:
 
     def uscc(self, site: str) -> str:
         """Return the invented holder's code: 91 (enterprise), 430300 (the city's registration office), drawn body."""
+        return self._draw_uscc(str(self.sites[site]["enterprise"]))
+
+    def _draw_uscc(self, holder: str) -> str:
         letters = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-        drawn = int(digest(self.seed, "uscc", self.sites[site]["enterprise"]), 16)
+        drawn = int(digest(self.seed, "uscc", holder), 16)
         body = "".join(letters[drawn // 31**place % 31] for place in range(7))
         return complete_uscc(f"91430300MA{body}")
 
@@ -166,7 +172,8 @@ class City:
             "permit_annual_limit": [row for outlet in self.outlets for row in self._annual_limits(outlet)],
             "device_binding": [row for outlet in self.outlets for row in self._bindings(outlet)],
             "credit_evaluation": [row for site in self.sites for row in self._evaluations(site)],
-            "penalty": [self._penalty(row) for row in read_rows("penalties")],
+            "credit_repair": [self._repair(row) for row in read_rows("credit_repairs")],
+            "penalty": [row for line in read_rows("penalties") for row in self._penalties(line)],
             "blacklist": [
                 {**_without(row, "site"), "uscc": self.uscc(str(row["site"])), "data_basis": SYNTHETIC}
                 for row in read_rows("blacklist")
@@ -209,7 +216,19 @@ class City:
             "issued_date": issued.isoformat(),
             "valid_from_date": issued.isoformat(),
             "valid_to_date": _last_day_of_permit(issued).isoformat(),
+            **self._version(site, issued),
             "data_basis": SYNTHETIC,
+        }
+
+    def _version(self, site: str, issued: dt.date) -> Row:
+        """Return which version of its permit a site holds; one holder was restructured and got another number."""
+        former = _FORMER_HOLDERS.get(site)
+        changed = day_between(issued, issued + dt.timedelta(days=300), self.seed, "changed", site) if former else issued
+        return {
+            "version_no": "2" if former else "1",
+            "change_type": "变更" if former else "申领",
+            "changed_date": changed.isoformat(),
+            "previous_permit_no": compose_permit_no(self._draw_uscc(former), 1) if former else None,
         }
 
     def _outlet(self, outlet: Outlet) -> Row:
@@ -270,13 +289,11 @@ class City:
 
     def _evaluations(self, site: str) -> list[Row]:
         facts = self.sites[site]
-        elsewhere = (facts["elsewhere_years"] or "").split()
         rows: list[Row] = []
         for year, rank in zip(_CREDIT_PUBLISHED, facts["credit_ranks"] or "", strict=False):
             if rank == ".":
                 continue
-            hunan = "HN-B" if year >= _FIRST_HN_B_YEAR else "HN-A"
-            regime = "NAT2013" if str(year) in elsewhere else hunan
+            regime = self._regime(site, year)
             rows.append(
                 {
                     "uscc": self.uscc(site),
@@ -285,20 +302,67 @@ class City:
                     "regime": regime,
                     "grade": _GRADES[regime][rank],
                     "published_date": _CREDIT_PUBLISHED[year],
+                    **self._issuer(site, regime),
                     "data_basis": SYNTHETIC,
                 }
             )
         return rows
 
-    def _penalty(self, row: Row) -> Row:
+    def _regime(self, site: str, year: int) -> str:
+        if str(year) in (self.sites[site]["elsewhere_years"] or "").split():
+            return "NAT2013"
+        return "HN-B" if year >= _FIRST_HN_B_YEAR else "HN-A"
+
+    def _issuer(self, site: str, regime: str) -> Row:
+        """Return who published a grade: the province for key holders, the city for others, or another province."""
+        if regime == "NAT2013":
+            return {"issuer_level": "省级", "issuer": "外省生态环境厅（示例）"}
+        if self.sites[site]["management_level"] == "重点管理":
+            return {"issuer_level": "省级", "issuer": "湖南省生态环境厅"}
+        return {"issuer_level": "市级", "issuer": "湘潭市生态环境局"}
+
+    def _repair(self, row: Row) -> Row:
+        site, year = str(row["site"]), int(str(row["eval_year"]))
+        grades = _GRADES[self._regime(site, year)]
+        rank_before = str(self.sites[site]["credit_ranks"])[list(_CREDIT_PUBLISHED).index(year)]
+        return {
+            "uscc": self.uscc(site),
+            "enterprise_name": self.sites[site]["enterprise_name"],
+            "regime": self._regime(site, year),
+            "eval_year": row["eval_year"],
+            "grade_before": grades[rank_before],
+            "grade_after": grades[str(row["rank_after"])],
+            "repaired_date": row["repaired_date"],
+            "doc_no": row["doc_no"],
+            "data_basis": SYNTHETIC,
+        }
+
+    def _penalties(self, row: Row) -> list[Row]:
+        """Return a decision as the city lists it; one in four stands in the province's list too, written otherwise."""
         site = str(row["site"])
         about_permit = "排污许可" in str(row["law_basis"])
-        return {
+        amount = row["amount_cny"]
+        in_wan = f"{int(amount) / 10_000:g}" if amount else None
+        listing = {
             **_without(row, "site"),
             "uscc": self.uscc(site),
             "permit_no": self.permit_no(site) if about_permit else None,
+            "amount_text": f"{in_wan}万元" if amount else None,
+            "amount_unit": None,
+            "issuer_level": "市级",
             "data_basis": SYNTHETIC,
         }
+        if uniform(self.seed, "listed twice", row["case_no"]) > _LISTED_TWICE_SHARE:
+            return [listing]
+        elsewhere = {
+            "case_no": str(row["case_no"]).replace("〔", "【").replace("〕", "】"),
+            "amount_cny": None,
+            "amount_text": in_wan,
+            "amount_unit": "万元" if amount else None,
+            "decided_date": None,
+            "issuer_level": "省级",
+        }
+        return [listing, {**listing, **elsewhere}]
 
     def _habit(self, outlet: Outlet) -> Row:
         # A few neglected devices: the rules for captures below 75 % and 90 % must have something to bite on.

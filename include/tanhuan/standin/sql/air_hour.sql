@@ -1,9 +1,12 @@
 -- Hours of the seven stations ending at h in [first_h, last_h): the recording where it reaches, else generated.
 -- A day is of one basis: on the recording's days nothing is generated, whatever the archive lacks.
+-- A month is reviewed by the 10th of the next one; until then its hours are preliminary, and one PM2.5 in 256 too high.
 with
 drawn as (
     select
         *,
+        date_trunc('month', date '1970-01-01' + ((h + 7) // 24)::integer) + interval 1 month + interval 9 day
+        > date '1970-01-01' + getvariable('now_day')::integer as is_preliminary,
         md5_number_upper(concat_ws('|', getvariable('seed'), 'air', station_code, h)) as bits
     from air_field
 ),
@@ -15,7 +18,10 @@ hourly as (
         station_code,
         h,
         (h + 7) // 24 as business_day,
-        case when (bits & 255) >= 4 then round(pm25)::integer end as pm25,
+        is_preliminary,
+        case
+            when (bits & 255) >= 4 then round(pm25 * if(is_preliminary and bits >> 56 = 0, 1.04, 1))::integer
+        end as pm25,
         case when ((bits >> 8) & 255) >= 4 then round(pm10)::integer end as pm10,
         case when ((bits >> 16) & 255) >= 4 then round(so2)::integer end as so2,
         case when ((bits >> 24) & 255) >= 4 then round(no2)::integer end as no2,
@@ -105,7 +111,7 @@ select
     p.o3_8h as o3_8h_ug_m3,
     p.o3_8h_24h as o3_8h_24h_ug_m3,
     a.aqi,
-    'final' as data_status,
+    if(p.is_preliminary, 'preliminary', 'final') as data_status,
     'synthetic' as data_basis
 from published as p
 left join aqis as a on p.station_code = a.station_code and p.h = a.h

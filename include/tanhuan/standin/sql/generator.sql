@@ -1,4 +1,4 @@
--- The tables that the hourly generator reads, typed, made once at start from the register (city.py).
+-- The tables that the generator reads, typed, made once at start from the register (city.py).
 create table habit as
 select
     outlet,
@@ -44,6 +44,50 @@ select
     iaqi_low::double as iaqi_low,
     iaqi_high::double as iaqi_high
 from register_network_iaqi_hour;
+
+create table water_point as
+select
+    point_code,
+    sample_kind,
+    point_name,
+    county_code,
+    river,
+    is_automatic::boolean as is_automatic,
+    burden::double as burden,
+    every_months::integer as every_months,
+    first_day::integer as first_day,
+    last_day::integer as last_day
+from register_water_point;
+
+create table water_item as
+select
+    item_code,
+    item_name,
+    unit,
+    string_split(kinds, ' ') as kinds,
+    mean::double as mean,
+    spread::double as spread,
+    detection_limit as detection_limit_text,
+    detection_limit::double as detection_limit,
+    decimals::integer as decimals,
+    follows_burden::boolean as follows_burden
+from register_water_item;
+
+create table execution_report_line as
+select
+    permit_no,
+    period_type,
+    period,
+    factor_code,
+    first_date::date as first_date,
+    last_date::date as last_date,
+    submitted_date::date as submitted_date,
+    version::integer as version,
+    accuracy::double as accuracy,
+    slip::integer as slip,
+    exceed_count::integer as exceed_count,
+    remark
+from register_execution_report_line;
 
 -- Days of a binding as hours since 1970 UTC, the end excluded; local midnight is 16:00 UTC of the day before.
 create table binding_hour as
