@@ -3,24 +3,29 @@
   the lake keeps both.
 
   Window tables (`by_day`): `business_date` is part of the partition, so that a filter on days reaches the scan.
-  Snapshot tables: what the newest snapshot no longer lists is gone; a row that it lists but the gate refused keeps
-  its last good version.
+  Snapshot tables: what the newest snapshot no longer lists is gone, unless a dropped file brought it; a row that it
+  lists but the gate refused keeps its last good version.
 #}
 {% macro latest_admitted(table_name, key, by_day=false) %}
     select *
     from {{ source('raw', table_name) }}
     {% if not by_day %}
+    {% set newest_snapshot %}
+        select max(load_id) from {{ source('ops', 'ops_load') }}
+        where table_name = '{{ table_name }}' and kind <> 'file' and state = 'admitted'
+    {% endset %}
     where
-        _load_id = (select max(_load_id) from {{ source('raw', table_name) }})
+        _load_id = ({{ newest_snapshot }})
+        or _load_id in (select load_id from {{ source('ops', 'ops_load') }} where kind = 'file')
         or ({{ key | join('::varchar, ') }}::varchar) in (
             select ({% for name in key %}row_json ->> '{{ name }}'{{ ', ' if not loop.last }}{% endfor %})
             from {{ source('ops', 'ops_quarantine') }}
-            where load_id = (select max(_load_id) from {{ source('raw', table_name) }})
+            where load_id = ({{ newest_snapshot }})
         )
     {% endif %}
     qualify
         row_number() over (
             partition by {% if by_day %}business_date, {% endif %}{{ key | join(', ') }}
-            order by _load_id desc, _source_row desc
+            order by _load_id desc, _source_file desc, _source_row desc
         ) = 1
 {% endmacro %}

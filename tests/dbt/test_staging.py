@@ -14,8 +14,8 @@ import zstandard
 from tanhuan.admit import admit_loads
 from tanhuan.contracts import Contract, load_contracts
 from tanhuan.duck import open_memory, open_warehouse
-from tanhuan.feeds.paged_api import Page
-from tanhuan.landing import new_load, write_load
+from tanhuan.feeds.upstream import Page
+from tanhuan.landing import Arrival, new_load, write_pages
 from tanhuan.settings import Settings
 from tanhuan.warehouse.load import load_lake
 from tests.conftest import NIGHTS
@@ -67,7 +67,7 @@ def query(contract: Contract, manifest: dict[str, Any], two_nights: Settings) ->
 def test_sources_are_the_contract_tables_and_the_nights_own(manifest: dict[str, Any]) -> None:
     sources = {(s["source_name"], s["name"]) for s in manifest["sources"].values()}
     assert {name for schema, name in sources if schema == "raw"} == {*load_contracts(), "night", "changed_day"}
-    assert {name for schema, name in sources if schema != "raw"} <= {"ops_quarantine"}
+    assert {name for schema, name in sources if schema != "raw"} <= {"ops_load", "ops_quarantine"}
 
 
 def test_each_contract_table_is_staged_once(contract: Contract, manifest: dict[str, Any]) -> None:
@@ -121,8 +121,8 @@ def send_penalties(settings: Settings, change: Callable[[list[dict[str, Any]]], 
     sent = sorted((settings.landing / "penalty").rglob("payload-*.json.zst"))[-1]
     rows = change(json.loads(zstandard.ZstdDecompressor().decompress(sent.read_bytes()))["rows"])
     body = json.dumps({"total": len(rows), "pages": 1, "rows": rows}, ensure_ascii=False).encode()
-    load = new_load(contract, night, night, night)
-    write_load(load, [Page("by hand", 200, {}, body, len(rows), len(rows))], settings)
+    load = new_load(contract, night, night, night, "night", "pages")
+    write_pages(Arrival(load, settings, "by hand"), [Page("by hand", 200, {}, body, len(rows), len(rows))])
     admit_loads([load], settings)
     load_lake(night, settings)
 

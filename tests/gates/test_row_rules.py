@@ -33,7 +33,7 @@ def test_compiled_rules_and_great_expectations_count_the_same_rows(
     with open_memory() as con:
         _write_random_rows(con, contract, checks, batch)
         compiled = {c.id: _count(con, f"'{batch}' where {compile_failing(_without_contract_form(c))}") for c in checks}
-    with get_validator().open_parquet(batch) as asset:
+    with get_validator().open_parquet(str(batch)) as asset:
         answers = get_validator().check(asset, suite, checks, {"days": 1, "as_of": "2026-11-23"})
     counted = {a.id: _failed_rows(a.failed_rows, a.observed) for a in answers}
     assert counted == compiled

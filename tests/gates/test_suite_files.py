@@ -185,7 +185,7 @@ def test_great_expectations_can_run_every_expectation(path: Path, database: Path
         with duckdb.connect() as con:
             create_table(con, path.stem, read_columns(path))
             con.execute(f"copy \"{path.stem}\" to '{parquet}'")
-        with validator.open_parquet(parquet) as batch:
+        with validator.open_parquet(str(parquet)) as batch:
             results = validator.check(batch, suite, checks, PARAMETERS)
     raised = [f"{r.id}: {r.observed}" for r in results if "Error" in (r.observed or "")]
     assert not raised
@@ -208,6 +208,7 @@ def test_counties_and_zones_are_those_of_the_region_seed() -> None:
     regions = read_seed("region")
     counties = {r["region_code"] for r in regions if r["level"] == "county"}
     assert value_set("permit", "SRC-PE-070") == value_set("emission_base", "SRC-EB-020") == counties
+    assert value_set("complaint", "SRC-CM-020") == counties
     assert value_set("permit", "SRC-PE-080") == {r["region_code"] for r in regions if r["level"] == "zone"}
     assert value_set("provincial_target", "SRC-PT-020") == counties | {"430300"}
 
@@ -414,6 +415,84 @@ GOOD_ROWS: dict[str, dict[str, Any]] = {
         "issued_date": dt.date(2025, 3, 1),
         "data_basis": "synthetic",
     },
+    "water_sample": {
+        "sample_kind": "section",
+        "point_code": "DM01",
+        "sampled_date": dt.date(2026, 9, 3),
+        "item_code": "w21003",
+        "value_text": "0.212",
+        "value": Decimal("0.212"),
+        "is_below_detection": False,
+        "detection_limit": Decimal("0.025"),
+        "unit": "mg/L",
+        "reported_date": dt.date(2026, 9, 25),
+        "doc_no": "监字〔2026〕91号",
+        "data_basis": "synthetic",
+    },
+    "device_state": {
+        "mn_code": "4303040000000A0B0C0D0E01",
+        "state": "fault",
+        "state_from_at": dt.datetime(2026, 11, 15, 3, tzinfo=CHINA),
+        "state_to_at": dt.datetime(2026, 11, 15, 9, tzinfo=CHINA),
+        "data_basis": "synthetic",
+    },
+    "execution_report": {
+        "permit_no": PERMIT,
+        "period_type": "季报",
+        "period": "2025Q3",
+        "factor_code": "a21002",
+        "actual_t": Decimal("70.1"),
+        "exceed_count": 0,
+        "submitted_date": dt.date(2025, 10, 12),
+        "version": 1,
+        "data_basis": "synthetic",
+    },
+    "credit_repair": {
+        "uscc": "91430304MA0000001A",
+        "regime": "HN-B",
+        "eval_year": 2024,
+        "grade_before": "黄牌",
+        "grade_after": "蓝牌",
+        "repaired_date": dt.date(2026, 1, 12),
+        "doc_no": "潭环信修〔2026〕1号",
+        "data_basis": "synthetic",
+    },
+    "complaint": {
+        "complaint_no": "20260903-1",
+        "received_date": dt.date(2026, 9, 3),
+        "county_code": "430304",
+        "channel": "12345",
+        "medium": "air",
+        "subject": "夜间有异味",
+        "status": "已办结",
+        "closed_date": dt.date(2026, 9, 20),
+        "data_basis": "synthetic",
+    },
+    "hazardous_waste_balance": {
+        "uscc": "91430304MA0000001A",
+        "year": 2025,
+        "waste_code": "HW17",
+        "opening_stock_t": 90,
+        "generated_t": 1450,
+        "utilised_t": 170,
+        "disposed_t": 1240,
+        "closing_stock_t": 130,
+        "doc_no": "潭环固〔2026〕3号",
+        "data_basis": "synthetic",
+    },
+    "water_section_4h": {
+        "province": "湖南省",
+        "basin": "长江流域",
+        "section_name": "昭山",
+        "measured_at": dt.datetime(2026, 11, 15, 8, tzinfo=CHINA),
+        "water_class": "Ⅱ",
+        "ph": Decimal("7.5"),
+        "nh3n_mg_l": Decimal("0.09"),
+        "tn_mg_l": Decimal("2.77"),
+        "station_status": "正常",
+        "data_status": "preliminary",
+        "data_basis": "measured",
+    },
 }
 
 BAD_ROWS = [
@@ -435,7 +514,7 @@ BAD_ROWS = [
     ("permit", {"county_code": "430372"}, {"SRC-PE-070"}),
     ("permit", {"uscc": "91430304MA00OO001A", "permit_no": "91430304MA00OO001A001P"}, {"SRC-PE-040"}),
     ("permit", {"uscc": "91430304MA0000001B", "permit_no": "91430304MA0000001B001P"}, {"SRC-PE-030"}),
-    ("permit", {"uscc": "914303040"}, {"SRC-PE-020", "SRC-PE-030", "SRC-PE-050"}),
+    ("permit", {"uscc": "914303040"}, {"SRC-PE-020", "SRC-PE-050"}),
     ("permit", {"valid_to_date": dt.date(2021, 1, 1)}, {"SRC-PE-110", "SRC-PE-120"}),
     ("permit", {"zone_code": "430304"}, {"SRC-PE-080"}),
     ("permit_outlet", {"medium": "air"}, {"SRC-PO-040"}),
@@ -465,6 +544,43 @@ BAD_ROWS = [
     ("department_return", {"numerator": 501}, {"SRC-DR-060"}),
     ("department_return", {"numerator": 501, "indicator_no": 26}, set()),
     ("department_return", {"indicator_no": 29}, {"SRC-DR-010"}),
+    ("water_sample", {"value_text": "<0.025", "value": None, "is_below_detection": True}, set()),
+    ("water_sample", {"value_text": "0.025L", "value": None, "is_below_detection": True}, set()),
+    ("water_sample", {"value_text": "0.025L"}, {"SRC-WM-050", "SRC-WM-060"}),
+    ("water_sample", {"value_text": "<0.025", "is_below_detection": True}, {"SRC-WM-050"}),
+    ("water_sample", {"unit": "ug/L"}, {"SRC-WM-070"}),
+    ("water_sample", {"value": 212, "value_text": "212", "item_code": "w01001", "unit": "无量纲"}, {"SRC-WM-080"}),
+    ("water_sample", {"reported_date": dt.date(2026, 8, 25)}, {"SRC-WM-110"}),
+    ("device_state", {"mn_code": "88888880000005"}, {"SRC-DS-020"}),
+    ("device_state", {"state": "broken"}, {"SRC-DS-030"}),
+    ("device_state", {"state_to_at": dt.datetime(2026, 11, 15, 3, tzinfo=CHINA)}, {"SRC-DS-040"}),
+    ("device_state", {"state_to_at": None}, set()),
+    ("device_state", {"state_to_at": dt.datetime(2026, 11, 21, 3, tzinfo=CHINA)}, {"SRC-DS-060"}),
+    ("execution_report", {"permit_no": "91520198MAAMOWECXQ001V"}, {"SRC-ER-030"}),
+    ("execution_report", {"permit_no": "91230600716671629P001P"}, {"SRC-ER-020"}),
+    ("execution_report", {"period": "2025-09"}, {"SRC-ER-040"}),
+    ("execution_report", {"factor_code": "氮氧化物"}, {"SRC-ER-050"}),
+    ("execution_report", {"actual_t": 280400}, {"SRC-ER-060"}),
+    ("credit_repair", {"uscc": "91430304MA00OO001A"}, {"SRC-CR-030"}),
+    ("credit_repair", {"uscc": "91430304MA0000001B"}, {"SRC-CR-020"}),
+    ("credit_repair", {"grade_after": "合格"}, {"SRC-CR-060"}),
+    ("credit_repair", {"grade_after": "黄牌"}, {"SRC-CR-070"}),
+    ("credit_repair", {"repaired_date": dt.date(2024, 6, 5)}, {"SRC-CR-080"}),
+    ("complaint", {"county_code": "430371"}, {"SRC-CM-020"}),
+    ("complaint", {"closed_date": None}, {"SRC-CM-070"}),
+    ("complaint", {"closed_date": dt.date(2026, 12, 20)}, {"SRC-CM-080"}),
+    ("complaint", {"subject": "请致电13800000000"}, {"SRC-CM-090"}),
+    ("hazardous_waste_balance", {"uscc": "91430304MA0000001B"}, {"SRC-HW-020"}),
+    ("hazardous_waste_balance", {"waste_code": "900-214-08"}, set()),
+    ("hazardous_waste_balance", {"waste_code": "HW51"}, {"SRC-HW-050"}),
+    ("hazardous_waste_balance", {"closing_stock_t": 100}, {"SRC-HW-110"}),
+    ("hazardous_waste_balance", {"disposed_t": -1}, {"SRC-HW-090", "SRC-HW-110"}),
+    ("water_section_4h", {"ph": 15}, {"SRC-WS-030"}),
+    ("water_section_4h", {"ec_us_cm": Decimal("0.0001")}, {"SRC-WS-050"}),
+    ("water_section_4h", {"turbidity_ntu": 5099}, {"SRC-WS-060"}),
+    ("water_section_4h", {"tn_mg_l": Decimal("0.05")}, {"SRC-WS-100"}),
+    ("water_section_4h", {"water_class": "II"}, {"SRC-WS-110"}),
+    ("water_section_4h", {"tp_mg_l": -1}, {"SRC-WS-090"}),
 ]
 
 

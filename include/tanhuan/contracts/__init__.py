@@ -97,7 +97,8 @@ class Contract(_Strict):
     `mode` is `window` (rows belong to days; the last `late_window_days` are pulled again every night) or `snapshot`
     (every pull is the whole state; a file adds to it by key).
     `owner` answers for the data; `expected_by` is the time of the morning after by which it is there; without anything
-    new for `stale_after_hours` it counts as stale. `paging` is how its pages are asked for.
+    new for `stale_after_hours` it counts as stale. `may_be_empty`: an answer without a row is an answer.
+    `paging` is how its pages are asked for.
     """
 
     table: str
@@ -108,6 +109,7 @@ class Contract(_Strict):
     expected_by: str
     stale_after_hours: int
     mode: Literal["window", "snapshot"]
+    may_be_empty: bool = False
     paging: Literal["page", "cursor"] = "page"
     late_window_days: int = 0
     restated: list[Restatement] = []
@@ -121,6 +123,10 @@ class Contract(_Strict):
     def names(self) -> list[str]:
         """Column names in contract order."""
         return [c.name for c in self.columns]
+
+    def type_of(self, column: str) -> str:
+        """Return the DuckDB type of a column."""
+        return next(c.type for c in self.columns if c.name == column)
 
     @model_validator(mode="after")
     def _check(self) -> Contract:

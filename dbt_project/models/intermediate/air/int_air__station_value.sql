@@ -11,6 +11,8 @@ hours as (
         {{ unpivot_air_items({"hour_value": "<id>_<unit>", "network_value": "<id>_24h_<unit>"})
             | replace("o3_24h_ug_m3", "o3_8h_24h_ug_m3") }} as item
     from {{ ref("stg_monitoring__air_hour") }}
+    -- The national archive brings every station of the country.
+    where station_code in (select station_code from {{ ref("station") }})
 ),
 
 -- HJ 663-2013 6.3: hourly values are the base unit and are rounded before use.

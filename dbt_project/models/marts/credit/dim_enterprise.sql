@@ -12,6 +12,7 @@ holder as (
         case when count(distinct county_code) = 1 then min(county_code) end as county_code,
         {{ basis_of_group('data_basis') }} as data_basis
     from {{ ref('dim_permit') }}
+    where permit_no = site_permit_no
     group by uscc
 ),
 

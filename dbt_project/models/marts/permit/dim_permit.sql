@@ -6,8 +6,11 @@ with outlet as (
     group by permit_no
 )
 
+-- A number that is no longer in use leads to its site: its row shows the permit that the site holds now.
 select
-    permit.permit_no,
+    number.permit_no,
+    number.site_permit_no,
+    number.superseded_date,
     permit.uscc,
     permit.enterprise_name,
     permit.site_name,
@@ -20,12 +23,18 @@ select
     permit.issued_date,
     permit.valid_from_date,
     permit.valid_to_date,
-    permit.status = '有效' and night.as_of between permit.valid_from_date and permit.valid_to_date as is_valid,
-    right(permit.permit_no, 1) as class_letter,
-    left(permit.permit_no, 18) = permit.uscc as is_number_of_holder,
+    number.permit_no = number.site_permit_no
+    and permit.status = '有效'
+    and night.as_of between permit.valid_from_date and permit.valid_to_date as is_valid,
+    permit.version_no,
+    permit.change_type,
+    permit.changed_date,
+    right(number.permit_no, 1) as class_letter,
+    left(number.permit_no, 18) = permit.uscc as is_number_of_holder,
     coalesce(outlet.outlet_count, 0) as outlet_count,
     permit.data_basis,
     night.as_of as as_of_date
-from {{ ref('stg_permits__permit') }} as permit
+from {{ ref('stg_permits__permit_number') }} as number
+inner join {{ ref('stg_permits__permit') }} as permit on number.site_permit_no = permit.permit_no
 cross join {{ source('raw', 'night') }} as night
-left join outlet on permit.permit_no = outlet.permit_no
+left join outlet on number.permit_no = outlet.permit_no

@@ -1,5 +1,5 @@
 with latest as (
-    {{ latest_admitted('credit_evaluation', ['uscc', 'eval_year', 'regime']) }}
+    {{ latest_admitted('credit_evaluation', ['uscc', 'eval_year', 'regime', 'published_date']) }}
 )
 
 select
@@ -7,8 +7,10 @@ select
     enterprise_name,
     eval_year,
     regime,
-    -- Lists print a grade with or without the word for "unit" behind it: 蓝牌 and 蓝牌单位 are one grade.
-    regexp_replace(grade, '单位$', '') as grade,
+    -- Lists print a grade with or without the word for whom it is: 蓝牌 and 蓝牌单位 are one grade.
+    regexp_replace(grade, '(单位|企业|园区)$', '') as grade,
     published_date,
+    issuer_level,
+    issuer,
     data_basis
 from latest

@@ -16,5 +16,9 @@ select
     issued_date,
     valid_from_date,
     valid_to_date,
+    version_no,
+    change_type,
+    changed_date,
+    previous_permit_no,
     data_basis
 from latest
