@@ -60,7 +60,7 @@ def build_pull(feed: str) -> None:
                 check_whole_feed(feed, outcomes)
                 for outcome in outcomes:
                     event = outlet_events[LAKE[outcome.load.table]]
-                    event.extra = {"load": outcome.load.load_id, "state": outcome.state, "rows": outcome.rows}
+                    event.extra = {"load": outcome.load.load_id, "state": outcome.state, "rows": outcome.received}
                     event.add_partitions(key.isoformat())
 
         land() >> admit()

@@ -1,4 +1,4 @@
-"""What every task of a night does around its work: find the date, record the step, decide about trying again."""
+"""What every task does around its work: find the date, record the step, decide about trying again."""
 
 from __future__ import annotations
 
@@ -21,14 +21,32 @@ def get_night_key() -> dt.date:
 
 
 @contextmanager
-def night_step() -> Iterator[dt.date]:
-    """Give the night's date, record the step; a failure that trying again cannot mend ends the task at once."""
-    instance = get_current_context()["ti"]
+def retry_only_what_may_help() -> Iterator[None]:
+    """Let a failure that trying again cannot mend end the task at once."""
     try:
-        key = get_night_key()
-        with record_step(f"{instance.dag_id}.{instance.task_id}", key, get_settings()):
-            yield key
+        yield
     except TanhuanError as failure:
         if failure.retryable:
             raise
         raise AirflowFailException(str(failure)) from failure
+
+
+@contextmanager
+def night_step() -> Iterator[dt.date]:
+    """Give the night's date and record the step."""
+    instance = get_current_context()["ti"]
+    with retry_only_what_may_help():
+        key = get_night_key()
+        with record_step(f"{instance.dag_id}.{instance.task_id}", key, get_settings()):
+            yield key
+
+
+@contextmanager
+def backfill_step(subject: str, key: dt.date) -> Iterator[None]:
+    """Record a step of a backfill, e.g. `backfill.pull_chunk.<chunk>`."""
+    instance = get_current_context()["ti"]
+    with (
+        retry_only_what_may_help(),
+        record_step(f"{instance.dag_id}.{instance.task_id}.{subject}", key, get_settings()),
+    ):
+        yield

@@ -17,8 +17,9 @@ import requests
 from pydantic import SecretStr
 
 from tanhuan.admit import admit_loads
-from tanhuan.contracts import FEEDS
-from tanhuan.pull import land_feed
+from tanhuan.contracts import FEEDS, get_contract
+from tanhuan.landing import Load
+from tanhuan.pull import land_feed, land_plans, plan_loads
 from tanhuan.services import start_standin
 from tanhuan.settings import Settings
 from tanhuan.warehouse.build import build
@@ -109,6 +110,11 @@ def two_nights(standin: Upstream, tmp_path_factory: pytest.TempPathFactory) -> S
 def own_copy(two_nights: Settings, upstream: Upstream, tmp_path: Path) -> Settings:
     """A copy of `two_nights` that a test may change; its upstream is the stand-in, well behaved again afterwards."""
     return copy_installation(two_nights, tmp_path / "home")
+
+
+def land_table(table: str, key: dt.date, settings: Settings) -> list[Load]:
+    """Pull one table of a night into landing."""
+    return land_plans({table: plan_loads(get_contract(table), key, settings)}, settings).check()
 
 
 def copy_installation(settings: Settings, home: Path) -> Settings:

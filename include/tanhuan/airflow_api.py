@@ -1,4 +1,4 @@
-"""A client of Airflow's own REST API: enough to open a night, follow it and read how it ended.
+"""A client of Airflow's own REST API: enough to start a run, follow it and read how it ended.
 
 Belongs here: HTTP with a running Airflow. Does not belong here: starting it (services.py), or importing airflow.
 """
@@ -68,9 +68,9 @@ class AirflowApi:
                 )
             time.sleep(0.2)
 
-    def trigger(self, dag_id: str, partition_key: str) -> str:
-        """Start a run of a DAG for a partition; return its run id."""
-        body = {"logical_date": None, "partition_key": partition_key, "note": "tanhuan night"}
+    def trigger(self, dag_id: str, partition_key: str | None = None, conf: dict[str, Any] | None = None) -> str:
+        """Start a run of a DAG, for a partition or with a configuration; return its run id."""
+        body = {"logical_date": None, "partition_key": partition_key, "conf": conf or {}, "note": f"tanhuan {dag_id}"}
         answer = self._session.post(f"{self._base}/api/v2/dags/{dag_id}/dagRuns", json=body, timeout=_TIMEOUT_S)
         answer.raise_for_status()
         return str(answer.json()["dag_run_id"])
@@ -79,6 +79,10 @@ class AirflowApi:
         """Return the newest state of each DAG that ran for a partition since a moment, by DAG id."""
         runs = self._get("dags/~/dagRuns", run_after_gte=since.isoformat(), order_by="run_after", limit=100)["dag_runs"]
         return {r["dag_id"]: r["state"] for r in runs if r["partition_key"] == partition_key}
+
+    def read_state(self, dag_id: str, run_id: str) -> str:
+        """Return the state of one run."""
+        return str(self._get(f"dags/{dag_id}/dagRuns/{run_id}")["state"])
 
     def list_tasks(self, since: dt.datetime) -> list[dict[str, Any]]:
         """Return the task instances of runs since a moment, in the order in which they started."""

@@ -6,12 +6,14 @@ Belongs here: options, output, exit codes (0 only if the command did what it say
 from __future__ import annotations
 
 import datetime as dt
+import getpass
 import json
 import logging
 import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +28,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
+hj212_app = typer.Typer(help="HJ 212 报文 Packets of HJ 212.", no_args_is_help=True)
+app.add_typer(hj212_app, name="hj212")
 console = Console()
 
 KeyOption = Annotated[
@@ -39,6 +43,13 @@ def _resolve(date: str | None) -> dt.date:
     from tanhuan.nights import resolve_key
 
     return resolve_key(date, None)
+
+
+def _read_day(text: str | None) -> dt.date:
+    try:
+        return dt.date.fromisoformat(str(text))
+    except ValueError as exc:
+        raise TanhuanError(f"{text!r} is not a date.", "name days as YYYY-MM-DD.") from exc
 
 
 def _as_if_waited_for(settings: Settings) -> Settings:
@@ -108,6 +119,102 @@ def airflow(context: typer.Context) -> None:
 
 
 @app.command()
+def pull(
+    feed: Annotated[str, typer.Argument(help="来源 monitoring, permits, credit or returns.")],
+    date: KeyOption = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="起始日 These days again …")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="截止日 … up to this one.")] = None,
+    table: Annotated[list[str] | None, typer.Option(help="只拉这些表 Only these tables; repeat for more.")] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(help="来件形式 pages, ndjson, parquet, cnemc_air, cnemc_water, hj212; as configured if none."),
+    ] = None,
+    inbox: Annotated[bool, typer.Option("--inbox", help="只收投递 Only files dropped under inbox/<table>/.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """拉取一路数据 Pull one feed outside Airflow, take it through gate 1 and say where every row went.
+
+    For a night: its window, missing history and the inbox. With --from and --to: just these days. The next refresh
+    takes in what was admitted. Ends with 0 only if all came and was let in.
+    """
+    from tanhuan.pull_run import PullRequest, run_pull, show_pull
+
+    days = (_read_day(first), _read_day(last or first)) if first else None
+    request = PullRequest(feed, _resolve(date), table or [], form, days, inbox)
+    result = run_pull(request, get_settings(), Console(stderr=True))
+    if as_json:
+        typer.echo(json.dumps(result.as_record(), ensure_ascii=False, indent=1))
+    else:
+        show_pull(result, console)
+    if not result.is_whole:
+        raise typer.Exit(1)
+
+
+@app.command()
+def backfill(
+    feed: Annotated[str, typer.Argument(help="来源 monitoring, permits, credit, returns or all.")] = "all",
+    first: Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="起始日 First day.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="截止日 Last day.")] = None,
+    reason: Annotated[str, typer.Option(help="事由 Why; goes into the ledger.")] = "",
+    who: Annotated[str, typer.Option(help="经办人 Who asks; the login name if not given.")] = "",
+    table: Annotated[list[str] | None, typer.Option(help="只补这些表 Only these tables; repeat for more.")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="ID", help="续办 Go on with a request cut off.")] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="列出申请 List all requests and how far each got.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """回补 Pull past days again, recorded with reason and name, through the DAG `backfill` in chunks.
+
+    Readers keep the published version until the new one has passed its gates. A request that was cut off goes on with
+    --resume where it stopped. Ends with 0 only if everything came and was published.
+    """
+    from tanhuan.backfill import list_requests, new_request, read_request
+    from tanhuan.backfill_run import run_backfill, show_requests
+    from tanhuan.services import use_airflow
+
+    settings = _as_if_waited_for(get_settings())
+    if list_all:
+        states = list_requests(settings)
+        if as_json:
+            typer.echo(json.dumps([state.as_record() for state in states], ensure_ascii=False, indent=1))
+        else:
+            show_requests(states, console)
+        return
+    request = (
+        read_request(resume, settings)
+        if resume
+        else new_request(feed, first, last, reason, who or getpass.getuser(), table or [])
+    )
+    progress = Console(stderr=True) if as_json else console
+    with progress.status("启动 Airflow … starting Airflow"), use_airflow(settings) as airflow:
+        result = run_backfill(airflow.api, request, settings, progress)
+    if as_json:
+        typer.echo(json.dumps(result.as_record(), ensure_ascii=False, indent=1))
+    for failure in result.failures:
+        progress.print(f"[red]✗[/] {escape(failure)}", highlight=False, soft_wrap=True)
+    if not result.published:
+        raise typer.Exit(1)
+
+
+@hj212_app.command()
+def decode(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="报文档案 An archive of raw packets.")],
+) -> None:
+    """解码报文档案 Print one JSON object per packet: offset, verdict, error, head, items.
+
+    Editions 2005, 2017 and 2025; encrypted packets need their logger's key in TANHUAN_PACKET_KEYS. Ends with 0 if every
+    packet is good.
+    """
+    from tanhuan.formats.hj212_packets import decode_file
+
+    all_good = True
+    for packet in decode_file(file, get_settings().list_packet_keys()):
+        all_good &= packet["verdict"] != "bad"
+        sys.stdout.write(json.dumps(packet, ensure_ascii=False) + "\n")
+    if not all_good:
+        raise typer.Exit(1)
+
+
+@app.command()
 def show(as_json: JsonOption = False) -> None:
     """查看当前发布 Show the published indicators, the gates and where the files are."""
     from tanhuan.screen import list_indicators, show_publication
@@ -142,6 +249,9 @@ def quarantine(
 @app.command()
 def standin(
     port: Annotated[int, typer.Option(help="端口 Port on loopback; 0 takes a free one.")] = 8085,
+    today: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="扮演哪一天 Play this day; what came later is unknown.")
+    ] = None,
 ) -> None:
     """启动替身平台 Serve the stand-in for the upstream platforms on loopback until Ctrl-C.
 
@@ -153,7 +263,29 @@ def standin(
     password = settings.upstream_password.get_secret_value()
     if not password:
         raise TanhuanError("The stand-in needs a password.", "set TANHUAN_UPSTREAM_PASSWORD.")
-    serve("127.0.0.1", port, settings.upstream_user, password)
+    serve("127.0.0.1", port, settings.upstream_user, password, today=_read_day(today) if today else None)
+
+
+@app.command()
+def bench(
+    what: Annotated[list[str] | None, typer.Argument(help="项目 reading, packets; all if none is named.")] = None,
+    rows: Annotated[int, typer.Option(help="行数 Rows to read.")] = 2_000_000,
+    packets: Annotated[int, typer.Option(help="报文数 Packets to decode.")] = 200_000,
+    threads: Annotated[int, typer.Option(help="线程 Threads of DuckDB.")] = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """测速 Measure this machine with the real code, beside plain DuckDB in the same run.
+
+    reading: landed bytes to admitted Parquet, contract checks included, the suite's checks apart.
+    packets: decoding of HJ 212 on one core. Rows are made and thrown away; nothing of the installation is touched.
+    """
+    from tanhuan.bench import list_measures, show_measures
+
+    measures = list_measures(what or [], rows, packets, threads, get_settings())
+    if as_json:
+        typer.echo(json.dumps([measure.as_record() for measure in measures], indent=1))
+    else:
+        show_measures(measures, console)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tanhuan.contracts import get_contract
 from tanhuan.errors import TanhuanError
-from tanhuan.feeds.paged_api import PagedApi
+from tanhuan.feeds.upstream import Upstream
 from tanhuan.files import read_json
 from tanhuan.settings import Settings, now, yesterday
 
@@ -46,11 +46,11 @@ def _upstream(settings: Settings) -> Finding:
     if settings.upstream_url is None:
         return Finding("上游 upstream", True, "none configured: nights use the stand-in (synthetic rows say so)")
     try:
-        with PagedApi(settings) as api:
-            pages = list(api.fetch(get_contract("permit"), yesterday(), yesterday()))
+        with Upstream(settings) as upstream:
+            pages = list(upstream.fetch_pages(get_contract("permit"), yesterday(), yesterday()))
     except TanhuanError as failure:
         return Finding("上游 upstream", False, str(failure))
-    return Finding("上游 upstream", True, f"{settings.upstream_url} answered {sum(p.rows for p in pages)} permits")
+    return Finding("上游 upstream", True, f"{upstream.base} answered {sum(p.rows for p in pages)} permits")
 
 
 def _publication(settings: Settings) -> Finding:

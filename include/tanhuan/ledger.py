@@ -15,7 +15,7 @@ from typing import Any
 from tanhuan.files import read_json, write_json
 from tanhuan.settings import Settings
 
-KINDS = ("loads", "gates", "publications", "steps")
+KINDS = ("loads", "gates", "publications", "steps", "backfills", "backfill_chunks")
 
 
 def record(kind: str, name: str, event: dict[str, Any], settings: Settings) -> Path:
@@ -56,6 +56,6 @@ def write_day(table: str, day: str, state: dict[str, Any], settings: Settings) -
     write_json(settings.ledger / "days" / table / f"{day}.json", state)
 
 
-def history_key(first: dt.date | str) -> str:
-    """Return the name under which a loaded month of history is remembered among the days."""
-    return f"history-{str(first)[:7]}"
+def period_key(kind: str, first: dt.date | str) -> str:
+    """Return the name under which a loaded period is remembered among the days, e.g. history-2025-01."""
+    return f"{kind}-{str(first)[:7]}"

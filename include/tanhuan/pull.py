@@ -7,16 +7,25 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tanhuan import ledger
-from tanhuan.contracts import Contract, get_contract, tables_of
-from tanhuan.errors import TanhuanError
-from tanhuan.feeds.paged_api import PagedApi
-from tanhuan.landing import Load, new_load, write_load
+from tanhuan.batch import SNAPSHOT
+from tanhuan.contracts import Contract, Restatement, get_contract, tables_of
+from tanhuan.duck import open_memory
+from tanhuan.errors import ShortAnswer, TanhuanError
+from tanhuan.feeds.upstream import ExportForm, NotModified, Upstream
+from tanhuan.forms import DAILY_FILES, NDJSON, PAGES, PARQUET
+from tanhuan.gates.suites import load_source_suite
+from tanhuan.inbox import land_inbox
+from tanhuan.landing import Arrival, Kind, Load, new_load, write_pages
 from tanhuan.settings import Settings
 
 log = logging.getLogger(__name__)
+
+#: how long after its date a restatement is still asked for; an installation that was down longer asks by hand
+_RESTATEMENT_GRACE_DAYS = 31
 
 
 @dataclass
@@ -33,54 +42,169 @@ class Landed:
         return self.loads
 
 
-def land_feed(feed: str, key: dt.date, settings: Settings) -> Landed:
-    """Pull every table of a feed for a night into landing; a table that cannot be pulled does not stop the others.
+def land_feed(feed: str, key: dt.date, settings: Settings, tables: Sequence[str] = ()) -> Landed:
+    """Pull every table of a feed (or the `tables` named) for a night into landing; one that fails does not stop others.
 
-    A table whose history was never loaded gets it first, month by month.
+    A table whose history was never loaded gets it first, month by month. Files that were dropped in the inbox go last,
+    so that what a person handed in stands above what a platform said the same night.
     """
+    wanted = tables or tables_of(feed)
+    landed = land_plans({table: plan_loads(get_contract(table), key, settings) for table in wanted}, settings)
+    for table in wanted:
+        landed.loads += land_inbox(get_contract(table), key, settings)
+    return landed
+
+
+def land_range(
+    feed: str, tables: Sequence[str], key: dt.date, first: dt.date, last: dt.date, settings: Settings
+) -> Landed:
+    """Pull business days again because somebody asked for it; a snapshot table is always as it is now."""
+    plans = {}
+    for table in tables or tables_of(feed):
+        contract = get_contract(table)
+        days = (first, last) if contract.mode == "window" else (key, key)
+        form = settings.history_form if contract.mode == "window" else PAGES
+        plans[table] = [new_load(contract, key, *days, "backfill", settings.forms.get(table, form))]
+    return land_plans(plans, settings)
+
+
+def land_plans(plans: dict[str, list[Load]], settings: Settings) -> Landed:
+    """Carry out the planned loads of each table."""
     landed = Landed()
-    with PagedApi(settings) as api:
-        for table in tables_of(feed):
+    with Upstream(settings) as upstream:
+        for loads in plans.values():
             try:
-                landed.loads += land_table(api, table, key, settings)
+                for load in loads:
+                    rows = land_load(upstream, load, settings)
+                    landed.loads.append(load)
+                    log.info("landed %s: %s rows, %s to %s (%s)", load.table, rows, load.first, load.last, load.kind)
             except TanhuanError as failure:
                 log.error("%s", failure)
                 landed.failures.append(failure)
     return landed
 
 
-def land_table(api: PagedApi, table: str, key: dt.date, settings: Settings) -> list[Load]:
-    """Pull one table for a night; return its loads that are now in landing."""
-    contract = get_contract(table)
-    loads = plan_loads(contract, key, settings)
-    for load in loads:
-        pages = api.fetch(contract, dt.date.fromisoformat(load.first), dt.date.fromisoformat(load.last))
-        rows = write_load(load, pages, settings)
-        log.info("landed %s: %d rows, %s to %s (%s)", table, rows, load.first, load.last, load.kind)
-    return loads
+def land_load(upstream: Upstream, load: Load, settings: Settings) -> int:
+    """Ask for one load in its form and keep what comes; return the rows it is known to hold."""
+    contract = get_contract(load.table)
+    first, last = dt.date.fromisoformat(load.first), dt.date.fromisoformat(load.last)
+    arrival = Arrival(load, settings, upstream.base)
+    if load.form == PAGES:
+        try:
+            return write_pages(arrival, upstream.fetch_pages(contract, first, last, _known_etag(contract, settings)))
+        except NotModified:
+            arrival.not_modified = True
+            return arrival.close()
+    if load.form in (NDJSON, PARQUET):
+        return _land_export(upstream, arrival, contract, first, last)
+    return _land_files(upstream, arrival, first, last)
 
 
 def plan_loads(contract: Contract, key: dt.date, settings: Settings) -> list[Load]:
-    """Return the pulls a table needs for a night: what is missing of its history, then the night's own window."""
+    """Return the pulls a table needs for a night: missing history, periods restated since, then its own window."""
+    form = settings.forms.get(contract.table, PAGES)
     if contract.mode == "snapshot":
-        return [new_load(contract, key, key, key)]
+        return [new_load(contract, key, key, key, "night", form)]
     window_start = key - dt.timedelta(days=contract.late_window_days - 1)
+    past = settings.forms.get(contract.table, settings.history_form)
     history = [
-        new_load(contract, key, first, last, "history")
+        new_load(contract, key, first, last, "history", past)
         for first, last in _history_months(contract, window_start)
-        if settings.load_history and ledger.read_day(contract.table, ledger.history_key(first), settings) is None
+        if settings.load_history and not _is_loaded(contract, "history", first, settings)
     ]
-    return [*history, new_load(contract, key, window_start, key)]
+    restated = [
+        new_load(contract, key, first, last, "restated", past)
+        for first, last in _restated_periods(contract, key)
+        if not _is_loaded(contract, "restated", first, settings)
+        # What was never loaded cannot have been restated since.
+        and ledger.read_day(contract.table, first.isoformat(), settings) is not None
+    ]
+    return [*history, *restated, new_load(contract, key, window_start, key, "night", form)]
 
 
-def _history_months(contract: Contract, window_start: dt.date) -> list[tuple[dt.date, dt.date]]:
-    """Return the history a contract asks for, cut into months, ending before the night's own window."""
-    months = []
+def _is_loaded(contract: Contract, kind: Kind, first: dt.date, settings: Settings) -> bool:
+    return ledger.read_day(contract.table, ledger.period_key(kind, first), settings) is not None
+
+
+def _history_months(contract: Contract, window_start: dt.date) -> Iterator[tuple[dt.date, dt.date]]:
+    """Yield the history a contract asks for, cut into months, ending before the night's own window."""
     for period in contract.history:
         first = period.from_
         end = min(period.to or window_start, window_start - dt.timedelta(days=1))
         while first <= end:
             next_month = (first.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
-            months.append((first, min(end, next_month - dt.timedelta(days=1))))
+            yield first, min(end, next_month - dt.timedelta(days=1))
             first = next_month
-    return months
+
+
+def _restated_periods(contract: Contract, key: dt.date) -> Iterator[tuple[dt.date, dt.date]]:
+    """Yield the closed periods whose restatement has become due lately."""
+    for rule in contract.restated:
+        first, last = _last_closed(rule, key)
+        due = last + dt.timedelta(days=rule.after_days)
+        if due <= key <= due + dt.timedelta(days=_RESTATEMENT_GRACE_DAYS):
+            yield first, last
+
+
+def _last_closed(rule: Restatement, key: dt.date) -> tuple[dt.date, dt.date]:
+    """Return the first and last day of the last month or quarter that had ended by a date."""
+    months = 1 if rule.period == "month" else 3
+    opened = key.replace(day=1, month=(key.month - 1) // months * months + 1)
+    last = opened - dt.timedelta(days=1)
+    return last.replace(day=1, month=last.month - months + 1), last
+
+
+def _known_etag(contract: Contract, settings: Settings) -> str | None:
+    """Return what the upstream called the snapshot we have, if the same rules have judged it."""
+    if contract.mode != "snapshot":
+        return None
+    state = ledger.read_day(contract.table, SNAPSHOT, settings) or {}
+    same_rules = state.get("suite") == load_source_suite(contract, settings).digest
+    return state.get("etag") if same_rules else None
+
+
+def _land_export(upstream: Upstream, arrival: Arrival, contract: Contract, first: dt.date, last: dt.date) -> int:
+    """Keep one bulk answer as it streams in; its rows must be as many as it states."""
+    form: ExportForm = "parquet" if arrival.load.form == PARQUET else "ndjson"
+    with arrival.stream(form) as sink:
+        export = upstream.fetch_export(contract, first, last, form, sink)
+        sink.facts = {
+            "url": export.url,
+            "status": export.status,
+            "headers": export.headers,
+            "rows_stated": export.stated_rows,
+            "rows": sink.lines,
+        }
+    [payload] = arrival.payloads
+    if form == PARQUET:
+        payload["rows"] = _count_parquet(arrival, payload["file"])
+    if payload["rows"] != payload["rows_stated"]:
+        raise ShortAnswer(
+            f"feed {contract.feed}, table {contract.table}, days {first} to {last}: the upstream states "
+            f"{payload['rows_stated']} rows but its export holds {payload['rows']}.",
+            "nothing was admitted and the published version stays; the task tries again by itself, and if it stays "
+            f"so, ask the operator of {arrival.source} to check the export of {contract.table}.",
+        )
+    return arrival.close()
+
+
+def _count_parquet(arrival: Arrival, file: str) -> int:
+    with open_memory() as con:
+        named = {"file": str(arrival.load.folder(arrival.settings) / file)}
+        [(rows,)] = con.execute("select sum(num_rows)::bigint from parquet_file_metadata($file)", named).fetchall()
+    return int(rows)
+
+
+def _land_files(upstream: Upstream, arrival: Arrival, first: dt.date, last: dt.date) -> int:
+    """Keep one file a day; a day without a file is left out, the national archive has such days."""
+    form, table = arrival.load.form, arrival.load.table
+    assert DAILY_FILES.get(form) == table, f"form {form} brings {DAILY_FILES.get(form)}, not {table}"
+    for day in (first + dt.timedelta(days=n) for n in range((last - first).days + 1)):
+        with arrival.stream("bin") as sink:
+            file = upstream.fetch_file(f"{form}/{day}", sink)
+            if file is not None:
+                sink.facts = {"name": file.name, "url": file.url, "status": file.status, "headers": file.headers}
+        if file is None:
+            arrival.drop_last()
+            log.warning("table %s: the upstream has no %s file of %s", table, form, day)
+    return arrival.close()

@@ -90,10 +90,10 @@ _LOADS = """
 select
     table_name,
     max_by(state, load_id) as state,
-    max_by(row_count, load_id) as rows,
-    max_by(refused_count, load_id) as refused
+    max_by(received_count, load_id) as rows,
+    max_by(quarantined_count, load_id) as refused
 from ops_load
-where night_date = $night
+where night_date = $night and kind = 'night'
 group by table_name
 """
 

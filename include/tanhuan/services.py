@@ -23,6 +23,7 @@ from pydantic import SecretStr
 
 from tanhuan.airflow_api import AirflowApi
 from tanhuan.errors import TanhuanError
+from tanhuan.feeds.upstream import Upstream
 from tanhuan.files import read_json, write_bytes, write_json
 from tanhuan.processes import end_all, end_orphans, inherit_environment, is_alive, run_all
 from tanhuan.settings import Settings
@@ -35,6 +36,7 @@ DAG_IDS = {
     "pull_credit",
     "pull_returns",
     "refresh_indicators",
+    "backfill",
 }
 #: The servers for logs of remote workers stay off: they would bind to every interface, and here all logs are local.
 _COMPONENTS = {
@@ -68,13 +70,13 @@ def use_airflow(settings: Settings, port: int | None = None) -> Iterator[Airflow
     if running is not None:
         yield running
         return
-    with _use_upstream(settings) as reachable, _start_airflow(reachable, port or _find_free_port()) as airflow:
+    with use_upstream(settings) as reachable, _start_airflow(reachable, port or _find_free_port()) as airflow:
         yield airflow
 
 
 def run_airflow(arguments: Sequence[str], settings: Settings) -> int:
     """Run one `airflow` command in this installation's environment, with an upstream; return its exit code."""
-    with _use_upstream(settings) as reachable:
+    with use_upstream(settings) as reachable:
         program, environment = _prepare_airflow(reachable, settings.airflow_port)
         return subprocess.run([program, *arguments], env=environment, check=False).returncode  # noqa: S603
 
@@ -106,7 +108,7 @@ def _read_address(process: subprocess.Popen[str]) -> str:
 
 
 @contextmanager
-def _use_upstream(settings: Settings) -> Iterator[Settings]:
+def use_upstream(settings: Settings) -> Iterator[Settings]:
     """Give settings whose upstream can be asked, starting the stand-in if none is configured."""
     if settings.upstream_url is not None:
         yield settings
@@ -114,7 +116,11 @@ def _use_upstream(settings: Settings) -> Iterator[Settings]:
     # A login that exists for this run only.
     login = {"upstream_user": "tanhuan", "upstream_password": SecretStr(secrets.token_urlsafe(24))}
     with start_standin(settings.model_copy(update=login)) as url:
-        yield settings.model_copy(update={**login, "upstream_url": url})
+        reachable = settings.model_copy(update={**login, "upstream_url": url})
+        # What a bureau keeps in its vault, the stand-in tells whoever may log in.
+        with Upstream(reachable) as upstream:
+            keys = upstream.fetch_packet_keys()
+        yield reachable.model_copy(update={"packet_keys": SecretStr(keys)})
 
 
 def _find_running(settings: Settings) -> Airflow | None:

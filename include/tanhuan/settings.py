@@ -7,8 +7,10 @@ directory. Secrets are `SecretStr`: they never show in a log or a repr.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr
@@ -29,7 +31,14 @@ class Settings(BaseSettings):
         upstream_user, upstream_password: the account that may read it.
         request_timeout_s: seconds without a byte before a request counts as dead.
         request_retries: how often connection faults, 429 and 5xx are tried again.
-        page_rows: rows asked for in one page.
+        request_deadline_s: seconds that a request may take in all, however steadily its bytes come.
+        page_rows, page_max_bytes: rows asked for in one page, and how large a page may be.
+        export_max_bytes: how large a bulk answer may be.
+        inbox_max_bytes: how large a dropped file may be, unpacked.
+        upstream_ca_bundle: certificates to trust, for a platform whose authority is its own.
+        forms: the form in which a table is pulled, where it is not pages, e.g. {"air_hour": "cnemc_air"}.
+        history_form: the form in which history and requested periods are pulled.
+        packet_keys: SM4 keys of data loggers by MN, 32 hexadecimal digits each, as JSON (HJ 212-2025).
         load_history: whether a table's first pull also brings the history its contract names.
         land_retries, land_retry_delay_s: how often Airflow tries a whole pull again, and how long it waits first.
         publications_kept: versions that stay readable; older ones are removed after a publication.
@@ -46,7 +55,15 @@ class Settings(BaseSettings):
     upstream_password: SecretStr = SecretStr("")
     request_timeout_s: float = 20.0
     request_retries: int = 3
+    request_deadline_s: float = 600.0
     page_rows: int = 20_000
+    page_max_bytes: int = 64 * 1024 * 1024
+    export_max_bytes: int = 8 * 1024**3
+    inbox_max_bytes: int = 4 * 1024**3
+    upstream_ca_bundle: Path | None = None
+    forms: dict[str, str] = {}
+    history_form: Literal["pages", "ndjson", "parquet"] = "parquet"
+    packet_keys: SecretStr = SecretStr("{}")
     load_history: bool = True
     land_retries: int = 2
     land_retry_delay_s: float = 60.0
@@ -59,12 +76,23 @@ class Settings(BaseSettings):
         """Return the settings as the variables by which a child process finds the same ones, secrets included."""
         values = {name: getattr(self, name) for name in type(self).model_fields} | {"home": self.root}
         plain = {n: v.get_secret_value() if isinstance(v, SecretStr) else v for n, v in values.items()}
-        return {f"TANHUAN_{name.upper()}": str(value) for name, value in plain.items() if value is not None}
+        texts = {n: json.dumps(v) if isinstance(v, dict) else str(v) for n, v in plain.items() if v is not None}
+        return {f"TANHUAN_{name.upper()}": text for name, text in texts.items()}
 
     @property
     def root(self) -> Path:
         """`home` as an absolute path."""
         return self.home.resolve()
+
+    def list_packet_keys(self) -> dict[str, bytes]:
+        """Return the SM4 key of every data logger that has one, by MN."""
+        keys: dict[str, str] = json.loads(self.packet_keys.get_secret_value())
+        return {mn: bytes.fromhex(key) for mn, key in keys.items()}
+
+    @property
+    def inbox(self) -> Path:
+        """Where people drop files, in a folder a table."""
+        return self.root / "inbox"
 
     @property
     def landing(self) -> Path:

@@ -25,7 +25,9 @@ print("DAGS " + json.dumps({
     "dags": {d.dag_id: {
         "tags": sorted(d.tags), "catchup": d.catchup, "max_active_runs": d.max_active_runs,
         "timetable": type(d.timetable).__name__,
+        "form": {name: d.params.get_param(name).schema for name in d.params},
         "tasks": {t.task_id: {"pool": t.pool, "retries": t.retries, "upstream": sorted(t.upstream_task_ids),
+                              "priority": t.priority_weight, "at_once": t.max_active_tis_per_dagrun,
                               "outlets": [o.name for o in t.outlets]} for t in d.tasks},
     } for d in bag.dags.values()},
 }))

@@ -124,7 +124,7 @@ def test_an_interrupted_admission_is_invisible(landed: tuple[Settings, list[Load
     assert load_lake(KEY, own) == {}
     (again,) = admit_loads([load], own)
     assert again.state == "admitted"
-    assert load_lake(KEY, own) == {"air_hour": again.rows}
+    assert load_lake(KEY, own) == {"air_hour": again.admitted}
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from rich.console import Console
 from tanhuan.contracts import get_contract
 from tanhuan.duck import open_memory
 from tanhuan.errors import TanhuanError
+from tanhuan.formats.rows import create_unreadable
 from tanhuan.landing import Load, new_load
 from tanhuan.quarantine import quarantine_path, write_refused
 from tanhuan.screen import show_quarantine
@@ -22,22 +23,35 @@ from tanhuan.settings import Settings
 DAY = dt.date(2025, 12, 31)
 
 
-def hold(settings: Settings, value: str, batch_reason: str | None = None) -> Load:
+def hold(settings: Settings, value: str, batch_reason: str | None = None, unreadable: bool = False) -> Load:
     """Refuse the second of three rows, which holds this value; or the whole batch."""
-    load = new_load(get_contract("penalty"), DAY, DAY, DAY)
+    load = new_load(get_contract("penalty"), DAY, DAY, DAY, "night", "pages")
     with open_memory() as con:
+        create_unreadable(con)
         con.execute(
             """
-            create table judged as
+            create table received as
             select
-                {'case_no': n::varchar, 'law_basis': case when n = 2 then $value else 'ok' end} as _received,
                 'payload-00001.json.zst' as _source_file,
                 n as _source_row,
-                case when n = 2 then ['SRC-PN-050', 'SRC-PN-060'] else []::varchar[] end as _refused_by
+                n as _ordinal,
+                to_json({'case_no': n::varchar, 'law_basis': if(n = 2, $value, 'ok')})::varchar as _raw
             from range(1, 4) as t (n)
             """,
             {"value": value},
         )
+        con.execute(
+            """
+            create table judged as
+            select
+                _source_file,
+                _source_row,
+                _ordinal,
+                case when _source_row = 2 then ['SRC-PN-050', 'SRC-PN-060'] else []::varchar[] end as _refused_by
+            from received
+            """
+        )
+        con.execute("insert into unreadable select 'torn.csv', 9, 'a,b', 'READ-TORN', 'line 9' where $1", [unreadable])
         write_refused(con, "judged", load, settings, batch_reason)
     return load
 
@@ -60,6 +74,11 @@ def test_only_refused_rows_are_kept_with_every_reason(home: Settings) -> None:
     assert read_held(home, load) == [
         (2, '{"case_no":"2","law_basis":"第 1 条 it\'s"}', ["SRC-PN-050", "SRC-PN-060"], None, "held")
     ]
+
+
+def test_a_piece_that_never_became_a_row_is_kept_with_its_place(home: Settings) -> None:
+    load = hold(home, "x", unreadable=True)
+    assert read_held(home, load)[-1] == (9, "a,b", ["READ-TORN"], "line 9", "held")
 
 
 def test_a_refused_batch_is_kept_whole_with_its_sentence(home: Settings) -> None:

@@ -14,10 +14,11 @@ import zstandard
 from tanhuan import ledger
 from tanhuan.contracts import get_contract
 from tanhuan.duck import open_memory
-from tanhuan.feeds.paged_api import Page
+from tanhuan.feeds.upstream import Page
 from tanhuan.files import read_json, write_bytes, write_json
+from tanhuan.formats.rows import open_payload
 from tanhuan.lake import write_rows
-from tanhuan.landing import new_load, read_receipt, write_load
+from tanhuan.landing import Arrival, Load, list_payloads, new_load, read_receipt, write_pages
 from tanhuan.settings import Settings
 
 DAY = dt.date(2025, 12, 31)
@@ -27,9 +28,13 @@ PAGES = [
 ]
 
 
+def name_load() -> Load:
+    return new_load(get_contract("permit"), DAY, DAY, DAY, "night", "pages")
+
+
 def test_a_receipt_says_what_came_and_the_bytes_are_what_it_says(home: Settings) -> None:
-    load = new_load(get_contract("permit"), DAY, DAY, DAY)
-    assert write_load(load, PAGES, home) == 3
+    load = name_load()
+    assert write_pages(Arrival(load, home, "http://platform"), PAGES) == 3
     receipt = read_receipt(load, home)
     assert (receipt["load_id"], receipt["table"]) == (load.load_id, "permit")
     assert receipt["request"] == {"from": "2025-12-31", "to": "2025-12-31"}
@@ -39,9 +44,35 @@ def test_a_receipt_says_what_came_and_the_bytes_are_what_it_says(home: Settings)
         body = zstandard.ZstdDecompressor().decompress((load.folder(home) / said["file"]).read_bytes())
         assert body == page.body
         assert said["sha256"] == hashlib.sha256(page.body).hexdigest()
-        assert (said["bytes"], said["rows"], said["rows_stated_in_all"]) == (len(page.body), page.rows, 3)
+        assert (said["bytes"], said["rows"], said["rows_stated"]) == (len(page.body), page.rows, 3)
         assert (said["url"], said["status"], said["headers"]) == (page.url, 200, page.headers)
     assert load.folder(home).relative_to(home.landing) == Path(f"permit/dt=2025-12-31/{load.load_id}")
+
+
+def test_a_streamed_payload_is_hashed_and_counted_as_it_passes(home: Settings) -> None:
+    load = name_load()
+    arrival = Arrival(load, home, None)
+    with arrival.stream("ndjson") as sink:
+        for line in (b'{"a": 1}\n', b'{"a": 2}\n'):
+            sink.write(line)
+    arrival.close()
+    (payload,) = read_receipt(load, home)["payloads"]
+    assert (payload["bytes"], sink.lines) == (18, 2)
+    assert payload["sha256"] == hashlib.sha256(b'{"a": 1}\n{"a": 2}\n').hexdigest()
+    with open_payload(list_payloads(load, home)[0].path) as file:
+        assert file.read() == b'{"a": 1}\n{"a": 2}\n'
+
+
+def test_a_stream_that_breaks_off_leaves_nothing(home: Settings) -> None:
+    load = name_load()
+    def cut_short() -> None:
+        with Arrival(load, home, None).stream("ndjson") as sink:
+            sink.write(b"half")
+            raise ConnectionError("cut")
+
+    with pytest.raises(ConnectionError):
+        cut_short()
+    assert list(load.folder(home).iterdir()) == []
 
 
 def test_a_pull_that_breaks_off_leaves_no_receipt(home: Settings) -> None:
@@ -49,16 +80,16 @@ def test_a_pull_that_breaks_off_leaves_no_receipt(home: Settings) -> None:
         yield PAGES[0]
         raise ConnectionError("cut")
 
-    load = new_load(get_contract("permit"), DAY, DAY, DAY)
+    load = name_load()
     with pytest.raises(ConnectionError):
-        write_load(load, cut(), home)
+        write_pages(Arrival(load, home, "http://platform"), cut())
     assert [p.name for p in load.folder(home).iterdir()] == ["payload-00001.json.zst"]
     with pytest.raises(FileNotFoundError):
         read_receipt(load, home)
 
 
 def test_loads_sort_by_time_even_within_one_microsecond() -> None:
-    ids = [new_load(get_contract("permit"), DAY, DAY, DAY).load_id for _ in range(500)]
+    ids = [name_load().load_id for _ in range(500)]
     assert len(set(ids)) == 500
     assert ids == sorted(ids)
 
@@ -87,7 +118,7 @@ def test_what_was_last_received_of_a_day_is_remembered(home: Settings) -> None:
     for content in ("first", "second"):
         ledger.write_day("air_hour", "2025-12-31", {"content": content}, home)
     assert ledger.read_day("air_hour", "2025-12-31", home) == {"content": "second"}
-    assert ledger.history_key(dt.date(2019, 3, 1)) == ledger.history_key("2019-03-31") == "history-2019-03"
+    assert ledger.period_key("history", dt.date(2019, 3, 1)) == "history-2019-03"
 
 
 def test_json_comes_back_as_it_went_and_people_can_read_it(tmp_path: Path) -> None:

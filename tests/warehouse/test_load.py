@@ -16,13 +16,11 @@ from tanhuan.admit import admit_loads
 from tanhuan.contracts import get_contract, load_contracts
 from tanhuan.duck import open_warehouse
 from tanhuan.errors import BuildFailed
-from tanhuan.feeds.paged_api import PagedApi
 from tanhuan.landing import Load
-from tanhuan.pull import land_table
 from tanhuan.settings import Settings
 from tanhuan.warehouse.build import build
 from tanhuan.warehouse.load import list_missing_tables, load_lake
-from tests.conftest import NIGHTS, Upstream, change_settings
+from tests.conftest import NIGHTS, Upstream, change_settings, land_table
 
 LAST = NIGHTS[-1]
 NEXT = LAST + dt.timedelta(days=1)
@@ -50,8 +48,7 @@ def count_in_ledger(settings: Settings) -> dict[str, int]:
 
 
 def take_in_table(table: str, settings: Settings, key: dt.date) -> Load:
-    with PagedApi(settings) as api:
-        (load,) = land_table(api, table, key, settings)
+    (load,) = land_table(table, key, settings)
     admit_loads([load], settings)
     return load
 

@@ -11,13 +11,11 @@ from rich.console import Console
 from tanhuan.admit import admit_loads
 from tanhuan.duck import open_published
 from tanhuan.errors import TanhuanError
-from tanhuan.feeds.paged_api import PagedApi
 from tanhuan.files import read_json
-from tanhuan.pull import land_table
 from tanhuan.settings import Settings
 from tanhuan.warehouse.publish import Publication
 from tanhuan.warehouse.rebuild import rebuild_warehouse
-from tests.conftest import NIGHTS, Upstream, copy_installation
+from tests.conftest import NIGHTS, Upstream, copy_installation, land_table
 
 
 @pytest.fixture
@@ -43,9 +41,7 @@ def test_a_warehouse_that_is_damaged_is_made_again_with_the_same_content(
 def test_a_rebuild_stands_where_the_last_night_stood_even_after_an_old_night_was_made_up_for(
     published: tuple[Settings, Publication], own: Settings, upstream: Upstream
 ) -> None:
-    with PagedApi(own) as api:
-        loads = land_table(api, "penalty", NIGHTS[0], own)
-    (late,) = admit_loads(loads, own)
+    (late,) = admit_loads(land_table("penalty", NIGHTS[0], own), own)
     assert late.state == "unchanged", "the old night brings nothing new, it only comes last"
     rebuilt = rebuild_warehouse(own, Console(quiet=True))
     assert read_manifest(rebuilt)["as_of"] == NIGHTS[-1].isoformat()

@@ -57,11 +57,12 @@ class Validator:
         self._sources = itertools.count(1)
 
     @contextmanager
-    def open_parquet(self, path: Path) -> Iterator[BatchDefinition]:
-        """Give a batch of all rows of a Parquet file, read without any database file."""
-        quoted = str(path).replace("'", "''")
+    def open_parquet(self, pattern: str) -> Iterator[BatchDefinition]:
+        """Give a batch of all rows of Parquet files, read without any database file."""
+        quoted = pattern.replace("'", "''")
+        query = f"select * from read_parquet('{quoted}', hive_partitioning = false)"
         with self._open_source("duckdb:///:memory:") as source:
-            asset = source.add_query_asset("batch", query=f"select * from read_parquet('{quoted}')")
+            asset = source.add_query_asset("batch", query=query)
             yield asset.add_batch_definition_whole_table("all")
 
     @contextmanager

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from tanhuan.contracts import Contract
+from tanhuan.formats.rows import PLACE, RECEIVED
 from tanhuan.gates import results as answers
 from tanhuan.gates.results import CheckResult
 from tanhuan.gates.row_rules import compile_failing, quote
@@ -24,23 +24,29 @@ class Verdict:
     refusal: str | None
 
 
-def split_rows(con: duckdb.DuckDBPyConnection, staged: str, target: str, suite: Suite, load: Load) -> list[CheckResult]:
-    """Create the temporary table `target` = staged rows + `_refused_by`, `_flagged_by`; return the row checks' answers.
+def split_rows(con: duckdb.DuckDBPyConnection, batch: str, target: str, suite: Suite, load: Load) -> list[CheckResult]:
+    """Create the relation `target` = batch + `_refused_by`, `_flagged_by`; return the row checks' answers.
 
-    One pass over the rows, whatever the number of checks.
+    One pass over the rows counts what fails, whatever the number of checks; reasons are listed only for checks that
+    some row fails.
     """
-    checks = suite.at("row")
-    refusing, flagging = _reasons(checks, "refuse_row"), _reasons(checks, "flag")
-    asked_for = {"first": load.first, "last": load.last}
+    checks = suite.at("row") if load.first else [c for c in suite.at("row") if not c.needs_days]
+    asked_for = {"first": load.first, "last": load.last} if any(c.needs_days for c in checks) else None
+    counts = ", ".join(f"count(*) filter (where {compile_failing(c)})" for c in checks)
+    found = con.execute(f"select count(*), {counts} from {batch}", asked_for).fetchone()
+    assert found is not None
+    rows, failed = int(found[0]), dict(zip([c.id for c in checks], found[1:], strict=True))
+    failing = [c for c in checks if failed[c.id]]
+    refusing = _reasons([c for c in failing if c.action != "flag"])
+    flagging = _reasons([c for c in failing if c.action == "flag"])
+    kind = "table" if failing else "view"
     con.execute(
-        f"create or replace temp table {target} as "
-        f"select *, {refusing} as _refused_by, {flagging} as _flagged_by from {staged}",
-        asked_for if "$first" in refusing else None,
+        f"create or replace {kind} {target} as "
+        f"select *, {refusing} as _refused_by, {flagging} as _flagged_by from {batch}",
+        asked_for if any(c.needs_days for c in failing) else None,
     )
-    counted = con.execute(f"select count(*) from {target}").fetchone()
-    assert counted is not None
-    failing = _count_reasons(con, target)
-    return [answers.from_counts(c, counted[0], *failing.get(c.id, (0, []))) for c in checks]
+    samples = _sample_reasons(con, target) if failing else {}
+    return [answers.from_counts(c, rows, failed[c.id], samples.get(c.id, [])) for c in checks]
 
 
 def judge(
@@ -49,21 +55,21 @@ def judge(
     row_results: list[CheckResult],
     rows: int,
     refused: int,
-    accepted: Path,
+    accepted: str,
     parameters: dict[str, Any],
 ) -> Verdict:
     """Let Great Expectations answer for the accepted rows and the batch, and decide.
 
     Args:
-        accepted: a Parquet file of the rows that no row check refused.
+        accepted: the Parquet files (a pattern) of the rows that no row check refused.
         parameters: values for `$PARAMETER` in batch checks (`days`, `as_of`).
     """
     results = list(row_results)
     share = refused / rows if rows else 0.0
-    refusals = []
+    refusals = [f"{r.id} ({r.failed_rows} rows): {r.zh} {r.en}" for r in row_results if r.refuses_batch]
     if share > contract.refused_share_max:
         refusals.append(_share_sentence(contract, row_results, rows, refused))
-    elif rows > refused:
+    elif rows > refused and not refusals:
         batch_results, disagreements = _ask_great_expectations(suite, accepted, parameters)
         results += batch_results
         refusals += [f"{r.id}: {r.zh} {r.en} {' '.join(r.samples[:3])}" for r in batch_results if r.refuses_batch]
@@ -71,34 +77,42 @@ def judge(
     return Verdict(results, "; ".join(refusals) or None)
 
 
-def _reasons(checks: list[Check], action: str) -> str:
-    cases = [f"case when {compile_failing(c)} then {quote(c.id)} end" for c in checks if c.action == action]
+def _reasons(checks: list[Check]) -> str:
+    if not checks:
+        return "[]::varchar[]"
+    cases = [f"case when {compile_failing(c)} then {quote(c.id)} end" for c in checks]
     return f"list_filter([{', '.join(cases)}]::varchar[], lambda reason: reason is not null)"
 
 
-def _count_reasons(con: duckdb.DuckDBPyConnection, judged: str) -> dict[str, tuple[int, list[str]]]:
+def _sample_reasons(con: duckdb.DuckDBPyConnection, judged: str) -> dict[str, list[str]]:
+    """Return up to 20 failing rows of each check, as they were received."""
     rows = con.execute(
         f"""
-        with failing as (
-            select unnest(_refused_by || _flagged_by) as reason, _received, _source_file, _source_row
+        with reasons as (
+            select unnest(_refused_by || _flagged_by) as reason, {PLACE}
             from {judged}
             where len(_refused_by) + len(_flagged_by) > 0
+        ),
+        failing as (
+            from reasons
+            qualify row_number() over (partition by reason order by {PLACE}) <= {answers.SAMPLES}
         )
         select
-            reason,
-            count(*),
-            (array_agg(
-                _source_file || ' row ' || _source_row || ' ' || to_json(_received) order by _source_file, _source_row
-            ))[1:{answers.SAMPLES}]
+            failing.reason,
+            array_agg(
+                failing._source_file || ' row ' || failing._source_row || ' ' || received._raw
+                order by failing._source_file, failing._source_row
+            )
         from failing
-        group by reason
+        inner join {RECEIVED} as received using ({PLACE})
+        group by failing.reason
         """
     ).fetchall()
-    return {reason: (count, samples) for reason, count, samples in rows}
+    return dict(rows)
 
 
 def _ask_great_expectations(
-    suite: Suite, accepted: Path, parameters: dict[str, Any]
+    suite: Suite, accepted: str, parameters: dict[str, Any]
 ) -> tuple[list[CheckResult], list[str]]:
     """Return the batch checks' answers, and the row checks on which Great Expectations contradicts the split."""
     from tanhuan.gates.engine import get_validator

@@ -37,6 +37,8 @@ class Check:
     expectation: dict[str, Any] | None = field(default=None, hash=False)
     failing: str | None = None
     """For contract checks: the SQL predicate of a failing row."""
+    needs_days: bool = False
+    """Whether the predicate asks for the days of the load, `$first` and `$last`."""
 
 
 @dataclass(frozen=True)
@@ -87,18 +89,29 @@ def _read_check(expectation: dict[str, Any]) -> Check:
     )
 
 
+#: what a value that does not fit its column's type does, by the column's drift policy
+_UNFIT: dict[str, tuple[Action, str, str]] = {
+    "freeze": ("refuse_batch", "整批拒收，请核对平台口径", "the whole batch is refused, ask the platform what changed"),
+    "refuse_row": ("refuse_row", "请上报单位更正后重报", "ask the reporting unit to correct and resend it"),
+    "discard_value": ("flag", "该值弃用，其余照收", "the value is discarded, the rest of the row is kept"),
+    "evolve": ("flag", "该值弃用，其余照收", "the value is discarded, the rest of the row is kept"),
+}
+
+
 def _contract_checks(contract: Contract) -> list[Check]:
     checks = []
     for column in contract.columns:
         name = column.name
         if column.type != "VARCHAR":
+            action, zh, en = _UNFIT[column.drift]
             checks.append(
                 _contract_check(
                     contract,
                     f"TYPE-{name}",
-                    f"{name} is null and _received.{name} is not null",
-                    f"{column.zh}（{name}）不是 {column.type}，请上报单位更正后重报",
-                    f"{name} is not a {column.type}; ask the reporting unit to correct and resend it",
+                    f"list_contains(_unfit, '{name}')",
+                    f"{column.zh}（{name}）不是 {column.type}，{zh}",
+                    f"{name} is not a {column.type}; {en}",
+                    action=action,
                 )
             )
         if column.required:
@@ -106,7 +119,7 @@ def _contract_checks(contract: Contract) -> list[Check]:
                 _contract_check(
                     contract,
                     f"REQUIRED-{name}",
-                    f"_received.{name} is null",
+                    f"{name} is null and not list_contains(_unfit, '{name}')",
                     f"缺少必填项 {column.zh}（{name}），请上报单位补报",
                     f"{name} is required and missing; ask the reporting unit to supply it",
                     {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": name}},
@@ -117,9 +130,9 @@ def _contract_checks(contract: Contract) -> list[Check]:
         _contract_check(
             contract,
             "DUPLICATE",
-            f"row_number() over (partition by {key} order by _source_file, _source_row) > 1",
-            f"主键（{key}）在本批中重复，保留第一条",
-            f"the key ({key}) occurs more than once in this batch; the first row is kept",
+            "_duplicate",
+            f"主键（{key}）在本批中重复而内容不同，保留第一条",
+            f"the key ({key}) occurs more than once in this batch with other contents; the first row is kept",
         )
     )
     if contract.day is not None:
@@ -130,6 +143,7 @@ def _contract_checks(contract: Contract) -> list[Check]:
                 "business_date is not null and business_date not between $first::date and $last::date",
                 "数据日不在请求的日期范围内，请核对平台时区",
                 "the row's day is not among the days asked for; check the platform's time zone",
+                needs_days=True,
             )
         )
     return checks
@@ -142,6 +156,8 @@ def _contract_check(
     zh: str,
     en: str,
     expectation: dict[str, Any] | None = None,
+    action: Action = "refuse_row",
+    needs_days: bool = False,
 ) -> Check:
     identity = f"CONTRACT-{contract.table}-{what}"
     if expectation is not None:
@@ -149,13 +165,14 @@ def _contract_check(
     return Check(
         id=identity,
         level="row",
-        action="refuse_row",
-        severity="critical",
+        action=action,
+        severity="warning" if action == "flag" else "critical",
         zh=zh,
         en=en,
         source=f"include/tanhuan/contracts/{contract.table}.yml",
         expectation=expectation,
         failing=failing,
+        needs_days=needs_days,
     )
 
 

@@ -51,7 +51,9 @@ def list_missing_tables(key: dt.date, settings: Settings) -> list[str]:
         arrived = {
             name
             for (name,) in con.execute(
-                "select distinct table_name from ops.ops_load where night_date = ? and state <> 'refused'", [key]
+                "select distinct table_name from ops.ops_load "
+                "where night_date = ? and kind = 'night' and state <> 'refused'",
+                [key],
             ).fetchall()
         }
     return [table for table in load_contracts() if table not in arrived]

@@ -14,11 +14,12 @@ _DDL = Path(__file__).parent / "sql" / "ops.sql"
 _INSERT_LOADS = """
 insert into ops.ops_load
 select
-    load_id, feed, "table", key, kind, "first", "last", state, rows, refused,
+    load_id, feed, "table", key, kind, form, "first", "last", state, received, admitted, quarantined, unchanged,
     len(map_keys(files)), reason, notes, recorded_at
 from read_json($files, columns = {
-    'load_id': 'VARCHAR', 'feed': 'VARCHAR', 'table': 'VARCHAR', 'key': 'DATE', 'kind': 'VARCHAR', 'first': 'DATE',
-    'last': 'DATE', 'state': 'VARCHAR', 'rows': 'BIGINT', 'refused': 'BIGINT', 'files': 'MAP(VARCHAR, VARCHAR)',
+    'load_id': 'VARCHAR', 'feed': 'VARCHAR', 'table': 'VARCHAR', 'key': 'DATE', 'kind': 'VARCHAR', 'form': 'VARCHAR',
+    'first': 'DATE', 'last': 'DATE', 'state': 'VARCHAR', 'received': 'BIGINT', 'admitted': 'BIGINT',
+    'quarantined': 'BIGINT', 'unchanged': 'BIGINT', 'files': 'MAP(VARCHAR, VARCHAR)',
     'reason': 'VARCHAR', 'notes': 'VARCHAR[]', 'recorded_at': 'TIMESTAMPTZ'
 })
 """
@@ -75,7 +76,7 @@ def sync_ops(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
     refused = [
         path
         for name in loads
-        if (event := ledger.read("loads", name, settings))["refused"]
+        if (event := ledger.read("loads", name, settings))["quarantined"]
         for path in (settings.quarantine / event["table"] / f"dt={event['key']}").glob(f"{name}.parquet")
     ]
     if refused:

@@ -7,11 +7,14 @@ create table if not exists ops.ops_load (
     table_name varchar not null,
     night_date date not null,
     kind varchar not null,
+    form varchar not null,
     first_date date not null,
     last_date date not null,
     state varchar not null,
-    row_count bigint not null,
-    refused_count bigint not null,
+    received_count bigint not null,
+    admitted_count bigint not null,
+    quarantined_count bigint not null,
+    unchanged_count bigint not null,
     day_count bigint not null,
     reason varchar,
     notes varchar[] not null,
@@ -19,7 +22,12 @@ create table if not exists ops.ops_load (
 );
 comment on table ops.ops_load is '每次拉取的去向：入湖、无变化或拒收。 What became of every pull: admitted, unchanged or refused.';
 comment on column ops.ops_load.night_date is '所属夜次（数据截至日）。 The night that pulled it.';
-comment on column ops.ops_load.kind is 'night 夜间例行，history 首次装载历史。 Routine window or first load of history.';
+comment on column ops.ops_load.kind is 'night 夜间例行，history 首次历史，restated 补报周期，backfill 申请回补，file 投递文件。 A night''s routine, first history, a closed period restated, a requested backfill or a dropped file.';
+comment on column ops.ops_load.form is '来件形式。 The form in which it came.';
+comment on column ops.ops_load.received_count is '收到的行（包、条）数，等于其后三项之和。 Rows or packets received: the sum of the next three.';
+comment on column ops.ops_load.admitted_count is '入湖行数。 Rows that entered the lake.';
+comment on column ops.ops_load.quarantined_count is '隔离行数。 Rows in quarantine.';
+comment on column ops.ops_load.unchanged_count is '与已有相同、不再存储的行数。 Rows that say what is already there, not stored again.';
 comment on column ops.ops_load.day_count is '入湖的数据日数。 Business days that entered the lake.';
 comment on column ops.ops_load.reason is '整批拒收的原因。 Why the whole batch was refused.';
 

@@ -1,0 +1,325 @@
+"""One load on its way through gate 1: read, told apart from what is known, judged, written.
+
+Works in a DuckDB of its own and decides nothing about the ledger; `admit.py` records what comes of it. Every received
+piece ends in exactly one place: received = admitted + quarantined + unchanged.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from tanhuan import ledger
+from tanhuan.contracts import Contract
+from tanhuan.errors import TanhuanError
+from tanhuan.files import sync_and_rename
+from tanhuan.formats.rows import STAGED, UNREADABLE, Arrived, Form
+from tanhuan.gates.results import CheckResult, from_counts
+from tanhuan.gates.source_gate import judge, split_rows
+from tanhuan.gates.suites import Check, Suite
+from tanhuan.lake import lake_path, write_days, write_rows
+from tanhuan.landing import Load, list_payloads, read_receipt
+from tanhuan.quarantine import write_refused
+from tanhuan.settings import Settings
+
+#: the partition of rows that have no readable day, and of a snapshot
+UNREADABLE_DAY, SNAPSHOT = "unreadable", "snapshot"
+
+
+@dataclass
+class Outcome:
+    """What became of a load: `state` is admitted, unchanged or refused.
+
+    `files` names the lake file of every business day that entered, `content` says what was received for each of its
+    days anew, `etag` is what the upstream calls this state of a snapshot, `notes` what a person should know though it
+    passed.
+    """
+
+    load: Load
+    state: str
+    received: int = 0
+    admitted: int = 0
+    quarantined: int = 0
+    unchanged: int = 0
+    reason: str | None = None
+    files: dict[str, str] = field(default_factory=dict)
+    content: dict[str, str] = field(default_factory=dict)
+    etag: str | None = None
+    notes: list[str] = field(default_factory=list)
+    checks: list[CheckResult] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def time(self, step: str) -> Iterator[None]:
+        """Note how long a step took: read, compare (with what is known), check (row rules), write, gate (the rest)."""
+        started = time.monotonic()
+        yield
+        self.seconds[step] = round(time.monotonic() - started, 3)
+
+    def check_sum(self) -> Outcome:
+        """Return itself; AssertionError if a received piece is in no place or in two."""
+        placed = self.admitted + self.quarantined + self.unchanged
+        assert placed == self.received, (
+            f"load {self.load.load_id}: {self.received} received, but {self.admitted} admitted + "
+            f"{self.quarantined} quarantined + {self.unchanged} unchanged = {placed}"
+        )
+        return self
+
+
+@dataclass
+class Batch:
+    """A load in landing, on its way."""
+
+    con: duckdb.DuckDBPyConnection
+    load: Load
+    contract: Contract
+    form: Form
+    suite: Suite
+    settings: Settings
+    scratch: Path
+
+    def admit(self) -> Outcome:
+        """Take the load as far as it gets."""
+        receipt = read_receipt(self.load, self.settings)
+        if receipt["not_modified"]:
+            return Outcome(self.load, "unchanged", notes=["the upstream says that nothing has changed (304)"])
+        if not receipt["payloads"]:
+            return self._take_nothing(Outcome(self.load, "admitted"))
+        outcome = Outcome(self.load, "admitted")
+        try:
+            with outcome.time("read"):
+                arrived = self.form.stage(self.con, self.contract, list_payloads(self.load, self.settings))
+        except TanhuanError as failure:
+            outcome.state, outcome.reason = "refused", str(failure)
+            return outcome
+        outcome.received = self._count(STAGED) + self._count(UNREADABLE)
+        outcome.etag = receipt["payloads"][0]["headers"].get("ETag")
+        outcome.notes += arrived.notes
+        outcome.notes += [f"column {name} is not in the contract" for name in sorted(arrived.unknown)]
+        outcome.checks += self._read_faults()
+        return self._take(outcome, arrived).check_sum()
+
+    def _take(self, outcome: Outcome, arrived: Arrived) -> Outcome:
+        if outcome.received == 0:
+            return self._take_nothing(outcome)
+        if lacking := self._find_drift(arrived, outcome):
+            return self._refuse(outcome, STAGED, lacking)
+        with outcome.time("compare"):
+            self._keep_new(outcome)
+        fresh = self._count("batch")
+        outcome.unchanged = self._count(STAGED) - fresh
+        if fresh + self._count(UNREADABLE) == 0:
+            outcome.state = "unchanged"
+            return outcome
+        return self._pass_gate(outcome, fresh)
+
+    def _take_nothing(self, outcome: Outcome) -> Outcome:
+        """Past days may be empty, and so may some registers and recordings; a night's table may not: it is dead."""
+        past = self.contract.mode == "window" and self.load.kind in ("history", "restated", "backfill")
+        recording = self.load.kind == "file" and self.form.supersedes
+        if not (past or recording or self.contract.may_be_empty):
+            outcome.state, outcome.reason = "refused", "not a single row came; ask the operator of the source"
+        return outcome
+
+    def _find_drift(self, arrived: Arrived, outcome: Outcome) -> str | None:
+        """Return why columns that did not arrive refuse the batch, if they do."""
+        absent = [c for c in self.contract.columns if c.name not in arrived.columns] if self.form.names_columns else []
+        outcome.notes += [f"column {c.name} did not arrive and is empty" for c in absent if c.drift == "evolve"]
+        lacking = [c.name for c in absent if c.drift != "evolve"]
+        if not lacking:
+            return None
+        return (
+            f"columns {', '.join(lacking)} of the contract did not arrive"
+            + (f", instead {', '.join(sorted(arrived.unknown))}: probably renamed" if arrived.unknown else "")
+            + f". Ask the platform, or adapt include/tanhuan/contracts/{self.load.table}.yml."
+        )
+
+    def _keep_new(self, outcome: Outcome) -> None:
+        """Create `batch`: the staged rows that are not known yet, each once, with `_duplicate`."""
+        days = self._describe_days()
+        outcome.content = {day: text for day, text in days.items() if not self._is_known(day, text)}
+        fresh = f"from {STAGED}"
+        if len(outcome.content) < len(days):
+            changed = ", ".join(f"'{day}'" for day in outcome.content) or "null"
+            fresh += f" where {self._day()} in ({changed})"
+        if self.load.kind == "file":
+            self.con.execute(f"create table batch as {self._rank(fresh, self._list_known_files(outcome.content))}")
+        elif self._count(f"(select 1 {fresh} group by {', '.join(self.contract.key)} having count(*) > 1)"):
+            self.con.execute(f"create table batch as {self._rank(fresh, [])}")
+        else:
+            self.con.execute(f"create view batch as select *, false as _duplicate {fresh}")
+
+    def _rank(self, fresh: str, known_files: list[str]) -> str:
+        """Return the query that drops repeats and what the lake already says, and marks contradicting rows."""
+        key = ", ".join(self.contract.key)
+        order = f"partition by {key} order by _source_file, _source_row, _ordinal"
+        # A recording may go from A to B and back to A: only an unbroken repetition says nothing new.
+        repeated = (
+            f"_row_hash is not distinct from lag(_row_hash) over ({order})"
+            if self.form.supersedes
+            else f"row_number() over (partition by {key}, _row_hash order by _source_file, _source_row, _ordinal) > 1"
+        )
+        latest = "null::varchar"
+        if known_files:
+            listed = ", ".join("'" + file.replace("'", "''") + "'" for file in known_files)
+            matches = " and ".join(f"known.{name} is not distinct from ranked.{name}" for name in self.contract.key)
+            latest = (
+                "(select max_by(known._row_hash::varchar, (known._load_id, known._source_file, known._source_row)) "
+                f"from read_parquet([{listed}], union_by_name = true) as known where {matches})"
+            )
+        return f"""
+            with fresh as (
+                select *, {repeated} as _is_repeat
+                {fresh}
+            ),
+            ranked as (
+                select
+                    * exclude (_is_repeat),
+                    row_number() over ({order}) > 1 and {not self.form.supersedes} as _duplicate,
+                    last_value(_row_hash) over (
+                        {order} rows between unbounded preceding and unbounded following
+                    )::varchar as _last_hash
+                from fresh
+                where not _is_repeat
+            )
+            select * exclude (_last_hash) from ranked where {latest} is distinct from _last_hash
+        """
+
+    def _describe_days(self) -> dict[str, str]:
+        """Return what was received for each business day, whatever the order of its rows, as a short text."""
+        found = self.con.execute(
+            f"select {self._day()}, count(*) || ':' || sum(_row_hash::hugeint) from {STAGED} group by 1 order by 1"
+        ).fetchall()
+        return dict(found)
+
+    def _day(self) -> str:
+        if self.contract.mode == "snapshot":
+            return f"'{SNAPSHOT}'"
+        return f"coalesce(business_date::varchar, '{UNREADABLE_DAY}')"
+
+    def _is_known(self, day: str, content: str) -> bool:
+        """Tell whether the upstream sent the very same for this day before; files are compared row by row instead."""
+        known = ledger.read_day(self.load.table, day, self.settings)
+        return (
+            self.load.kind != "file"
+            and known is not None
+            and known.get("content") == content
+            and known.get("suite") == self.suite.digest
+        )
+
+    def _list_known_files(self, days: dict[str, str]) -> list[str]:
+        states = [ledger.read_day(self.load.table, day, self.settings) or {} for day in days]
+        return [str(self.settings.root / file) for state in states for file in state.get("files", [])]
+
+    def _pass_gate(self, outcome: Outcome, fresh: int) -> Outcome:
+        with outcome.time("check"):
+            checks = split_rows(self.con, "batch", "judged", self.suite, self.load)
+            refused = self._count("judged where len(_refused_by) > 0")
+        with outcome.time("write"):
+            files = self._write_accepted("where len(_refused_by) = 0" if refused else "")
+        parameters = {"days": len(outcome.content), "as_of": self.load.key}
+        pattern = str(self.scratch / "**" / "*.parquet")
+        with outcome.time("gate"):
+            verdict = judge(self.contract, self.suite, checks, fresh, refused, pattern, parameters)
+        outcome.checks += verdict.results
+        if verdict.refusal:
+            return self._refuse(outcome, "judged", verdict.refusal)
+        unreadable = self._count(UNREADABLE)
+        if refused + unreadable:
+            write_refused(self.con, "judged", self.load, self.settings, None)
+        outcome.admitted, outcome.quarantined = fresh - refused, refused + unreadable
+        if outcome.admitted == 0:
+            outcome.state, outcome.reason = "refused", "not one of its rows could be admitted"
+            return outcome
+        outcome.notes += self._compare_snapshots(files)
+        outcome.files = {day: self._move_into_lake(day, file) for day, file in files.items()}
+        return outcome
+
+    def _refuse(self, outcome: Outcome, rows: str, reason: str) -> Outcome:
+        """Keep everything of the load that is new in quarantine."""
+        if rows == STAGED:
+            rows = "judged"
+            self.con.execute(f"create temp view judged as select *, []::varchar[] as _refused_by from {STAGED}")
+        write_refused(self.con, rows, self.load, self.settings, reason)
+        outcome.state, outcome.reason = "refused", reason
+        outcome.quarantined = self._count(rows) + self._count(UNREADABLE)
+        return outcome
+
+    def _write_accepted(self, which: str) -> dict[str, Path]:
+        """Write the accepted rows to scratch, one file a day; return the files by day."""
+        receipt = read_receipt(self.load, self.settings)
+        # As an enum of one value the writer need not look at it in every row.
+        load_id = f"'{self.load.load_id}'"
+        provenance = (
+            f"{load_id}::enum({load_id}) as _load_id, _source_file, _source_row, "
+            f"'{receipt['fetched_at']}'::timestamptz as _fetched_at, _row_hash"
+        )
+        columns = f"{', '.join(self.contract.names)}, {provenance}"
+        if self.contract.mode == "window":
+            return write_days(self.con, columns, f"(from judged {which})", "business_date", self.scratch)
+        file = self.scratch / "rows.parquet"
+        write_rows(self.con, f"select {columns} from judged {which}", file)
+        return {SNAPSHOT: file}
+
+    def _move_into_lake(self, day: str, file: Path) -> str:
+        """Move a file from scratch into the lake; return its place relative to TANHUAN_HOME."""
+        name = self.load.key if day == SNAPSHOT else day
+        target = lake_path(self.load.table, name, self.load.load_id, self.settings)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        sync_and_rename(file, target)
+        return str(target.relative_to(self.settings.root))
+
+    def _compare_snapshots(self, files: dict[str, Path]) -> list[str]:
+        """Return what a new snapshot changes, as a note."""
+        before = (ledger.read_day(self.load.table, SNAPSHOT, self.settings) or {}).get("snapshot")
+        if self.contract.mode == "window" or self.load.kind == "file" or not before:
+            return []
+        key = ", ".join(self.contract.key)
+        found = self.con.execute(
+            f"""
+            select
+                count(*) filter (where old._row_hash is null),
+                count(*) filter (where old._row_hash <> new._row_hash),
+                count(*) filter (where new._row_hash is null)
+            from (select {key}, _row_hash::varchar as _row_hash from read_parquet($new)) as new
+            full join (select {key}, _row_hash::varchar as _row_hash from read_parquet($old)) as old using ({key})
+            """,
+            {"new": str(files[SNAPSHOT]), "old": str(self.settings.root / before)},
+        ).fetchone()
+        assert found is not None
+        return [f"since the last snapshot {found[0]} rows are new, {found[1]} changed, {found[2]} gone"]
+
+    def _read_faults(self) -> list[CheckResult]:
+        """Return what the form's reader met, as answers of checks of its own."""
+        met = self.con.execute(
+            f"""
+            with met as (
+                select unnest(_flags) as id, 'flag' as action, _source_file, _source_row, null as detail from {STAGED}
+                union all
+                select reason_id, 'refuse_row', _source_file, _source_row, detail from {UNREADABLE}
+            )
+            select
+                id, action, count(*),
+                (array_agg(_source_file || ' ' || _source_row || ' ' || coalesce(detail, '')))[1:20]
+            from met
+            group by id, action
+            order by id
+            """
+        ).fetchall()
+        rows = self._count(STAGED) + self._count(UNREADABLE)
+        return [from_counts(self._fault(id_, action), rows, count, samples) for id_, action, count, samples in met]
+
+    def _fault(self, id_: str, action: str) -> Check:
+        text = self.form.faults[id_]
+        severity = "warning" if action == "flag" else "critical"
+        return Check(id_, "row", action, severity, text.zh, text.en, f"form {self.form.name}")  # type: ignore[arg-type]
+
+    def _count(self, relation: str) -> int:
+        found = self.con.execute(f"select count(*) from {relation}").fetchone()
+        assert found is not None
+        return int(found[0])

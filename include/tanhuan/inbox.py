@@ -1,0 +1,122 @@
+"""The inbox: files that people drop under `inbox/<table>/`, taken into landing byte for byte.
+
+A file is taken once it is whole and nobody has it open; then it is gone from the inbox, since landing keeps it for
+ever. A packed file (tar, zip, gzip) is taken as the files in it. Nothing in a file is executed or followed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import logging
+import stat
+import tarfile
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from tanhuan.contracts import Contract
+from tanhuan.errors import TanhuanError
+from tanhuan.forms import get_form, recognise_form
+from tanhuan.landing import Arrival, Load, new_load
+from tanhuan.settings import Settings
+
+log = logging.getLogger(__name__)
+
+#: a file that has changed this recently may still be on its way
+_QUIET_S = 2.0
+_HEAD_BYTES = 4096
+_CHUNK_BYTES = 1 << 20
+
+
+def land_inbox(contract: Contract, key: dt.date, settings: Settings) -> list[Load]:
+    """Take every file dropped for a table into landing; one that cannot be taken stays, with a sentence in the log."""
+    loads = []
+    for path in list_dropped(contract.table, settings):
+        try:
+            loads.append(land_file(contract, path, key, settings))
+        except (TanhuanError, OSError, EOFError, tarfile.TarError, zipfile.BadZipFile) as failure:
+            log.error("table %s: %s stays in the inbox: %s", contract.table, path.name, failure)
+        else:
+            path.unlink()
+    return loads
+
+
+def list_dropped(table: str, settings: Settings) -> list[Path]:
+    """Return the files that wait for a table, oldest first; hidden files and office programs' lock files are none."""
+    folder = settings.inbox / table
+    if not folder.is_dir():
+        return []
+    files = [path for path in folder.iterdir() if not path.name.startswith((".", "~$"))]
+    return sorted(files, key=lambda path: (path.lstat().st_mtime, path.name))
+
+
+def land_file(contract: Contract, path: Path, key: dt.date, settings: Settings) -> Load:
+    """Copy one file, or all files of an archive, into landing as one load.
+
+    Raises:
+        TanhuanError: the file is open elsewhere, too large, empty, no regular file, or meant for another table.
+    """
+    _check_free(path)
+    arrival, left = None, settings.inbox_max_bytes
+    for name, stream in _open_members(path):
+        head = stream.read(_HEAD_BYTES)
+        if arrival is None:
+            form = recognise_form(contract.table, path.name, head)
+            source = f"inbox/{contract.table}/{path.name}"
+            arrival = Arrival(new_load(contract, key, None, None, "file", form), settings, source)
+        with arrival.stream(get_form(arrival.load.form, settings).extension) as sink:
+            sink.facts = {"name": name}
+            chunk = head
+            while chunk:
+                sink.write(chunk)
+                if sink.bytes > left:
+                    raise TanhuanError(
+                        f"inbox: {path.name} holds more than {settings.inbox_max_bytes >> 20} MiB unpacked.",
+                        "split it, or raise TANHUAN_INBOX_MAX_BYTES if it is meant.",
+                    )
+                chunk = stream.read(_CHUNK_BYTES)
+        left -= sink.bytes
+    if arrival is None or left == settings.inbox_max_bytes:
+        raise TanhuanError(f"inbox: {path.name} is empty.", "drop it again once it has been filled.")
+    arrival.close()
+    return arrival.load
+
+
+def _check_free(path: Path) -> None:
+    facts = path.lstat()
+    if not stat.S_ISREG(facts.st_mode):
+        raise TanhuanError(f"inbox: {path.name} is a link or a folder.", "drop the file itself.")
+    locks = (path.with_name(f"~${path.name}"), path.with_name(f".~lock.{path.name}#"))
+    if any(lock.exists() for lock in locks):
+        raise TanhuanError(f"inbox: {path.name} is open in an office program.", "close it; the next pull takes it.")
+    if time.time() - facts.st_mtime < _QUIET_S:
+        raise TanhuanError(f"inbox: {path.name} is still being written.", "the next pull takes it.")
+
+
+def _open_members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """Yield name and bytes of every file in an archive, in the order of their names, else of the file itself."""
+    if tarfile.is_tarfile(path):
+        with tarfile.open(path) as archive:
+            for member in sorted((m for m in archive if m.isfile()), key=lambda m: m.name):
+                stream = archive.extractfile(member)
+                assert stream is not None, f"{member.name} is a regular file"
+                yield PurePosixPath(member.name).name, stream
+    elif zipfile.is_zipfile(path) and not _is_workbook(path):
+        with zipfile.ZipFile(path) as packed:
+            for info in sorted((i for i in packed.infolist() if not i.is_dir()), key=lambda i: i.filename):
+                with packed.open(info) as stream:
+                    yield PurePosixPath(info.filename).name, stream
+    elif path.suffix == ".gz":
+        with gzip.open(path) as unpacked:
+            yield path.stem, unpacked  # type: ignore[misc]
+    else:
+        with path.open("rb") as stream:
+            yield path.name, stream
+
+
+def _is_workbook(path: Path) -> bool:
+    with zipfile.ZipFile(path) as packed:
+        return "[Content_Types].xml" in packed.namelist()
