@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 from lake_assets import DEADLINE
-from night_tasks import backfill_step, retry_only_what_may_help
+from night_tasks import backfill_step, get_upstream_settings, retry_only_what_may_help
 
 from tanhuan.contracts import FEEDS, load_contracts
 from tanhuan.settings import get_settings
@@ -74,7 +74,7 @@ def backfill() -> None:
 
         part = Chunk(**chunk)
         with backfill_step(part.name, part.find_key()):
-            run_chunk(part, settings)
+            run_chunk(part, get_upstream_settings())
 
     # Not the tables of the lake: that would count as a night's arrival.
     @task(outlets=[DEADLINE], trigger_rule="none_failed")

@@ -12,7 +12,7 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import PartitionedAssetTimetable, dag, task
 from lake_assets import LAKE, NIGHT
-from night_tasks import night_step
+from night_tasks import get_upstream_settings, night_step
 
 from tanhuan.contracts import FEEDS, tables_of
 from tanhuan.settings import get_settings
@@ -44,7 +44,7 @@ def build_pull(feed: str) -> None:
             from tanhuan.pull import land_feed
 
             with night_step() as key:
-                landed = land_feed(feed, key, settings)
+                landed = land_feed(feed, key, get_upstream_settings())
                 ti.xcom_push(key="loads", value=[asdict(load) for load in landed.loads])
                 landed.check()
 
@@ -56,7 +56,7 @@ def build_pull(feed: str) -> None:
 
             with night_step() as key:
                 loads = [Load(**load) for load in ti.xcom_pull(task_ids="land", key="loads") or []]
-                outcomes = admit_loads(loads, settings)
+                outcomes = admit_loads(loads, get_upstream_settings())
                 check_whole_feed(feed, outcomes)
                 for outcome in outcomes:
                     event = outlet_events[LAKE[outcome.load.table]]

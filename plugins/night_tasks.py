@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from airflow.sdk import get_current_context
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import Connection, get_current_context
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
+from pydantic import SecretStr
 
 from tanhuan.errors import TanhuanError
 from tanhuan.nights import record_step, resolve_key
-from tanhuan.settings import get_settings
+from tanhuan.settings import Settings, get_settings
+
+#: where Airflow may keep the login of the data platform instead of the environment: host (the whole address), login,
+#: password, and in `extra` the SM4 keys of data loggers as `packet_keys`
+UPSTREAM = "tanhuan_upstream"
+
+
+def get_upstream_settings() -> Settings:
+    """Return the settings, with what the connection `tanhuan_upstream` says of the platform, if there is one."""
+    settings = get_settings()
+    try:
+        connection = Connection.get(UPSTREAM)
+    except AirflowNotFoundException:
+        return settings
+    keys = connection.extra_dejson.get("packet_keys")
+    told = {
+        "upstream_url": connection.host,
+        "upstream_user": connection.login,
+        "upstream_password": SecretStr(connection.password) if connection.password else None,
+        "packet_keys": SecretStr(json.dumps(keys)) if keys else None,
+    }
+    return settings.model_copy(update={name: value for name, value in told.items() if value})
 
 
 def get_night_key() -> dt.date:

@@ -100,6 +100,7 @@ def filed(
         con.execute("update raw.night set as_of = ?", [AS_OF])
         for table, rows in (("department_return", returns), ("provincial_target", targets)):
             con.execute(f"delete from raw.{table}")
+            con.execute("update ops.ops_load set load_id = ? where table_name = ?", [LATEST, table])
             papers = [_complete(row, number) for number, row in enumerate(rows)]
             if papers:
                 names, marks = ", ".join(papers[0]), ", ".join("?" * len(papers[0]))

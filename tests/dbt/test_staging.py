@@ -85,6 +85,7 @@ def test_staging_takes_the_latest_row_of_the_contracts_key(contract: Contract, q
     assert named_columns(window["partitions"]) == [*by_day, *contract.key]
     assert [(o["type"], *named_columns(o)) for o in window["orders"]] == [
         ("DESCENDING", "_load_id"),
+        ("DESCENDING", "_source_file"),
         ("DESCENDING", "_source_row"),
     ]
 
