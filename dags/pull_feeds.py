@@ -58,7 +58,7 @@ def build_pull(feed: str) -> None:
                 loads = [Load(**load) for load in ti.xcom_pull(task_ids="land", key="loads") or []]
                 outcomes = admit_loads(loads, get_upstream_settings())
                 check_whole_feed(feed, outcomes)
-                for outcome in outcomes:
+                for outcome in (o for o in outcomes if o.load.kind == "night"):
                     event = outlet_events[LAKE[outcome.load.table]]
                     event.extra = {"load": outcome.load.load_id, "state": outcome.state, "rows": outcome.received}
                     event.add_partitions(key.isoformat())

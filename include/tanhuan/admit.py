@@ -22,6 +22,7 @@ from tanhuan.errors import BatchRefused, FeedIncomplete
 from tanhuan.forms import get_form
 from tanhuan.gates.results import render_failures
 from tanhuan.gates.suites import Suite, load_source_suite
+from tanhuan.inbox import clear_dropped
 from tanhuan.landing import Load
 from tanhuan.settings import Settings, now
 
@@ -54,7 +55,7 @@ def check_whole_feed(feed: str, outcomes: list[Outcome]) -> None:
     Raises:
         FeedIncomplete: names the tables that are missing.
     """
-    missing = sorted(set(tables_of(feed)) - {o.load.table for o in outcomes})
+    missing = sorted(set(tables_of(feed)) - {o.load.table for o in outcomes if o.load.kind == "night"})
     if missing:
         raise FeedIncomplete(
             f"feed {feed}: {len(outcomes)} loads were admitted, but {', '.join(missing)} did not land.",
@@ -74,7 +75,9 @@ def admit_load(load: Load, settings: Settings) -> Outcome:
         form, suite = get_form(load.form, settings), load_source_suite(contract, settings)
         batch = Batch(con, load, contract, form, suite, settings, Path(scratch))
         outcome = batch.admit()
-    _record(outcome, suite, settings)
+    _record(outcome, form.by_row, suite, settings)
+    if load.kind == "file":
+        clear_dropped(load, settings)
     log.info(
         "%s %s: %d received = %d admitted + %d quarantined + %d unchanged",
         *(outcome.state, load.load_id, outcome.received, outcome.admitted, outcome.quarantined, outcome.unchanged),
@@ -101,7 +104,7 @@ def _show_bindings(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         )
 
 
-def _record(outcome: Outcome, suite: Suite, settings: Settings) -> None:
+def _record(outcome: Outcome, by_row: bool, suite: Suite, settings: Settings) -> None:
     """Write gate answers, then the load record (the moment of admission), then what is now known of its days."""
     load = outcome.load
     if outcome.checks:
@@ -110,15 +113,17 @@ def _record(outcome: Outcome, suite: Suite, settings: Settings) -> None:
     if outcome.state == "refused":
         return
     for day, content in outcome.content.items():
-        ledger.write_day(load.table, day, _describe_day(outcome, day, content, suite, settings), settings)
+        known = _describe_day(outcome, day, None if by_row else content, suite, settings)
+        ledger.write_day(load.table, day, known, settings)
     if load.kind in ("history", "restated"):
         ledger.write_day(load.table, ledger.period_key(load.kind, load.first), {"load": load.load_id}, settings)
 
 
-def _describe_day(outcome: Outcome, day: str, content: str, suite: Suite, settings: Settings) -> dict[str, Any]:
+def _describe_day(outcome: Outcome, day: str, content: str | None, suite: Suite, settings: Settings) -> dict[str, Any]:
     """Return what is known of a day after a load: what its upstream last sent, and the lake files that hold its rows.
 
-    A snapshot stands for all snapshots before it, but not for dropped files, which add to it by key.
+    A snapshot stands for all snapshots before it, but not for dropped files, which add to it by key. Without `content`
+    the load was compared row by row and says nothing of the day as a whole.
     """
     load, contract = outcome.load, get_contract(outcome.load.table)
     state = ledger.read_day(load.table, day, settings) or {}
@@ -126,6 +131,8 @@ def _describe_day(outcome: Outcome, day: str, content: str, suite: Suite, settin
     if load.kind == "file":
         dropped = [*state.get("dropped", []), *entered]
         return {**state, "files": [*state.get("files", []), *entered], "dropped": dropped}
+    if content is None:
+        return {**state, "files": [*state.get("files", []), *entered]}
     told = {"content": content, "suite": suite.digest, "load": load.load_id, "etag": outcome.etag}
     if contract.mode == "snapshot":
         return {**state, **told, "files": [*entered, *state.get("dropped", [])], "snapshot": next(iter(entered), None)}

@@ -113,14 +113,17 @@ class Batch:
             self._keep_new(outcome)
         fresh = self._count("batch")
         outcome.unchanged = self._count(STAGED) - fresh
-        if fresh + self._count(UNREADABLE) == 0:
-            outcome.state = "unchanged"
-            return outcome
-        return self._pass_gate(outcome, fresh)
+        if fresh:
+            return self._pass_gate(outcome, fresh)
+        outcome.state, outcome.quarantined = "unchanged", self._count(UNREADABLE)
+        if outcome.quarantined:
+            self._show_none_judged()
+            write_refused(self.con, "judged", self.load, self.settings, None)
+        return outcome
 
     def _take_nothing(self, outcome: Outcome) -> Outcome:
         """Past days may be empty, and so may some registers and recordings; a night's table may not: it is dead."""
-        past = self.contract.mode == "window" and self.load.kind in ("history", "restated", "backfill")
+        past = self.contract.mode == "window" and self.load.kind in ("history", "restated", "backfill", "pull")
         recording = self.load.kind == "file" and self.form.supersedes
         if not (past or recording or self.contract.may_be_empty):
             outcome.state, outcome.reason = "refused", "not a single row came; ask the operator of the source"
@@ -147,7 +150,7 @@ class Batch:
         if len(outcome.content) < len(days):
             changed = ", ".join(f"'{day}'" for day in outcome.content) or "null"
             fresh += f" where {self._day()} in ({changed})"
-        if self.load.kind == "file":
+        if self.form.by_row:
             self.con.execute(f"create table batch as {self._rank(fresh, self._list_known_files(outcome.content))}")
         elif self._count(f"(select 1 {fresh} group by {', '.join(self.contract.key)} having count(*) > 1)"):
             self.con.execute(f"create table batch as {self._rank(fresh, [])}")
@@ -203,10 +206,10 @@ class Batch:
         return f"coalesce(business_date::varchar, '{UNREADABLE_DAY}')"
 
     def _is_known(self, day: str, content: str) -> bool:
-        """Tell whether the upstream sent the very same for this day before; files are compared row by row instead."""
+        """Tell whether the upstream sent the very same for this day before."""
         known = ledger.read_day(self.load.table, day, self.settings)
         return (
-            self.load.kind != "file"
+            not self.form.by_row
             and known is not None
             and known.get("content") == content
             and known.get("suite") == self.suite.digest
@@ -218,7 +221,9 @@ class Batch:
 
     def _pass_gate(self, outcome: Outcome, fresh: int) -> Outcome:
         with outcome.time("check"):
-            checks = split_rows(self.con, "batch", "judged", self.suite, self.load)
+            # A day's file holds hours of its neighbours, too; only a question about days is answered with these days.
+            days = None if self.form.by_row else (self.load.first, self.load.last)
+            checks = split_rows(self.con, "batch", "judged", self.suite, days)
             refused = self._count("judged where len(_refused_by) > 0")
         with outcome.time("write"):
             files = self._write_accepted("where len(_refused_by) = 0" if refused else "")
@@ -233,9 +238,6 @@ class Batch:
         if refused + unreadable:
             write_refused(self.con, "judged", self.load, self.settings, None)
         outcome.admitted, outcome.quarantined = fresh - refused, refused + unreadable
-        if outcome.admitted == 0:
-            outcome.state, outcome.reason = "refused", "not one of its rows could be admitted"
-            return outcome
         outcome.notes += self._compare_snapshots(files)
         outcome.files = {day: self._move_into_lake(day, file) for day, file in files.items()}
         return outcome
@@ -244,11 +246,14 @@ class Batch:
         """Keep everything of the load that is new in quarantine."""
         if rows == STAGED:
             rows = "judged"
-            self.con.execute(f"create temp view judged as select *, []::varchar[] as _refused_by from {STAGED}")
+            self._show_none_judged()
         write_refused(self.con, rows, self.load, self.settings, reason)
         outcome.state, outcome.reason = "refused", reason
         outcome.quarantined = self._count(rows) + self._count(UNREADABLE)
         return outcome
+
+    def _show_none_judged(self) -> None:
+        self.con.execute(f"create view judged as select *, []::varchar[] as _refused_by from {STAGED}")
 
     def _write_accepted(self, which: str) -> dict[str, Path]:
         """Write the accepted rows to scratch, one file a day; return the files by day."""

@@ -13,10 +13,12 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
@@ -192,7 +194,9 @@ def backfill(
     for failure in result.failures:
         progress.print(f"[red]✗[/] {escape(failure)}", highlight=False, soft_wrap=True)
     if not result.published:
+        progress.print(f"[red]未完成 Not finished.[/] 续办 go on with: tanhuan backfill --resume {request.id}")
         raise typer.Exit(1)
+    progress.print(f"[green]✓[/] 已补并发布 pulled and published, [bold]{result.seconds:.1f} s[/]")
 
 
 @hj212_app.command()
@@ -201,17 +205,16 @@ def decode(
 ) -> None:
     """解码报文档案 Print one JSON object per packet: offset, verdict, error, head, items.
 
-    Editions 2005, 2017 and 2025; encrypted packets need their logger's key in TANHUAN_PACKET_KEYS. Ends with 0 if every
-    packet is good.
+    Editions 2005, 2017 and 2025; encrypted packets need their logger's key in TANHUAN_PACKET_KEYS. How many are good,
+    flagged and bad is said at the end, on standard error.
     """
     from tanhuan.formats.hj212_packets import decode_file
 
-    all_good = True
+    verdicts: Counter[str] = Counter()
     for packet in decode_file(file, get_settings().list_packet_keys()):
-        all_good &= packet["verdict"] != "bad"
+        verdicts[packet["verdict"]] += 1
         sys.stdout.write(json.dumps(packet, ensure_ascii=False) + "\n")
-    if not all_good:
-        raise typer.Exit(1)
+    sys.stderr.write(f"{file.name}: {', '.join(f'{n} {verdict}' for verdict, n in verdicts.items()) or 'empty'}\n")
 
 
 @app.command()
@@ -310,6 +313,10 @@ def main() -> None:
     status = 0
     try:
         app()
+    except ValidationError as refusal:
+        wrong = "; ".join(f"TANHUAN_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in refusal.errors())
+        console.print(f"[red]✗[/] 设置有误 A setting is wrong. {escape(wrong)}", highlight=False, soft_wrap=True)
+        status = 1
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
     except TanhuanError as failure:

@@ -93,7 +93,8 @@ def list_ops() -> list[Table]:
             "where schema_name = 'ops' order by table_name, column_index"
         ).fetchall()
         about = con.execute(
-            "select table_name, comment from duckdb_tables() where schema_name = 'ops' "
+            "select table_name, comment from duckdb_tables() "
+            "where schema_name = 'ops' and starts_with(table_name, 'ops_') "
             "union all select view_name, comment from duckdb_views() where schema_name = 'ops' order by 1"
         ).fetchall()
     return [

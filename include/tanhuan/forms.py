@@ -35,12 +35,31 @@ def _list_forms(settings: Settings) -> list[Form]:
         Form(PAGES, "json", json_rows.stage_pages, names_columns=True),
         Form(NDJSON, "ndjson", json_rows.stage_lines, names_columns=True),
         Form(PARQUET, "parquet", json_rows.stage_parquet, names_columns=True),
-        Form("cnemc_air", "csv", stage_texts(cnemc_air.read_rows), faults=cnemc_air.FAULTS),
-        # Both record a source as time goes by: what comes later in them is newer.
-        Form("cnemc_water", "json", stage_texts(cnemc_water.read_rows), supersedes=True, faults=cnemc_water.FAULTS),
-        Form("hj212", "bin", stage_texts(packets), supersedes=True, faults=hj212.FAULTS),
-        Form(TABLE_FILE, "bin", stage_texts(table_file.read_rows), faults=table_file.FAULTS),
+        Form("cnemc_air", "csv", stage_texts(cnemc_air.read_rows), by_row=True, faults=cnemc_air.FAULTS),
+        # Two that record a source as time goes by: what comes later in them supersedes what came before.
+        Form(
+            "cnemc_water",
+            "json",
+            stage_texts(cnemc_water.read_rows),
+            supersedes=True,
+            by_row=True,
+            faults=cnemc_water.FAULTS,
+        ),
+        Form("hj212", "bin", stage_texts(packets), supersedes=True, by_row=True, faults=hj212.FAULTS),
+        Form(TABLE_FILE, "bin", stage_texts(table_file.read_rows), by_row=True, faults=table_file.FAULTS),
     ]
+
+
+def check_form(table: str, name: str) -> str:
+    """Return a form's name if the table can be pulled in it.
+
+    Raises:
+        TanhuanError: there is no such form, or it brings another table.
+    """
+    possible = [PAGES, NDJSON, PARQUET, *(form for form, owner in DAILY_FILES.items() if owner == table)]
+    if name not in possible:
+        raise TanhuanError(f"Table {table} cannot be pulled as {name!r}.", f"choose one of {', '.join(possible)}.")
+    return name
 
 
 def recognise_form(table: str, name: str, head: bytes) -> str:
@@ -50,6 +69,8 @@ def recognise_form(table: str, name: str, head: bytes) -> str:
         TanhuanError: the form belongs to another table than the folder it was dropped in.
     """
     form = next((form for form, fits in _SIGNS.items() if fits(head)), TABLE_FILE)
+    if table == DAILY_FILES["cnemc_water"] and _is_section_csv(head):
+        form = "cnemc_water"
     owner = DAILY_FILES.get(form, table)
     if owner != table:
         raise TanhuanError(
@@ -64,7 +85,11 @@ def _is_wide_air(head: bytes) -> bool:
 
 
 def _is_water(head: bytes) -> bool:
-    return b'"thead"' in head or "断面名称".encode() in head.splitlines()[0] if head else False
+    return b'"thead"' in head
+
+
+def _is_section_csv(head: bytes) -> bool:
+    return "断面名称".encode() in head.partition(b"\n")[0]
 
 
 def _is_packets(head: bytes) -> bool:

@@ -1,7 +1,8 @@
 """The inbox: files that people drop under `inbox/<table>/`, taken into landing byte for byte.
 
-A file is taken once it is whole and nobody has it open; then it is gone from the inbox, since landing keeps it for
-ever. A packed file (tar, zip, gzip) is taken as the files in it. Nothing in a file is executed or followed.
+A file is taken once it is whole and nobody has it open. It is gone from the inbox when it has been judged, not before:
+whatever breaks off in between, the next pull takes it again. A packed file (tar, zip, gzip) is taken as the files in
+it. Nothing in a file is executed or followed.
 """
 
 from __future__ import annotations
@@ -9,18 +10,20 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import logging
+import lzma
 import stat
 import tarfile
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from tanhuan.contracts import Contract
+from tanhuan.contracts import Contract, load_contracts
 from tanhuan.errors import TanhuanError
 from tanhuan.forms import get_form, recognise_form
-from tanhuan.landing import Arrival, Load, new_load
+from tanhuan.landing import Arrival, Load, new_load, read_receipt
 from tanhuan.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -29,6 +32,8 @@ log = logging.getLogger(__name__)
 _QUIET_S = 2.0
 _HEAD_BYTES = 4096
 _CHUNK_BYTES = 1 << 20
+#: what a file may be that cannot be opened or unpacked: damaged, encrypted, packed in a way that is not known
+_DAMAGED = (OSError, EOFError, RuntimeError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile)
 
 
 def land_inbox(contract: Contract, key: dt.date, settings: Settings) -> list[Load]:
@@ -37,11 +42,24 @@ def land_inbox(contract: Contract, key: dt.date, settings: Settings) -> list[Loa
     for path in list_dropped(contract.table, settings):
         try:
             loads.append(land_file(contract, path, key, settings))
-        except (TanhuanError, OSError, EOFError, tarfile.TarError, zipfile.BadZipFile) as failure:
+        except (TanhuanError, *_DAMAGED) as failure:
             log.error("table %s: %s stays in the inbox: %s", contract.table, path.name, failure)
-        else:
-            path.unlink()
     return loads
+
+
+def clear_dropped(load: Load, settings: Settings) -> None:
+    """Take a dropped file that has been judged out of the inbox, unless another one lies there under its name."""
+    receipt = read_receipt(load, settings)
+    path = settings.root / receipt["source"]
+    if path.exists() and _describe(path) == tuple(receipt["original"]):
+        path.unlink()
+
+
+def list_strays(settings: Settings) -> list[Path]:
+    """Return what lies in the inbox where no table would find it."""
+    if not settings.inbox.is_dir():
+        return []
+    return sorted(path for path in settings.inbox.iterdir() if path.name not in load_contracts() or not path.is_dir())
 
 
 def list_dropped(table: str, settings: Settings) -> list[Path]:
@@ -66,7 +84,8 @@ def land_file(contract: Contract, path: Path, key: dt.date, settings: Settings) 
         if arrival is None:
             form = recognise_form(contract.table, path.name, head)
             source = f"inbox/{contract.table}/{path.name}"
-            arrival = Arrival(new_load(contract, key, None, None, "file", form), settings, source)
+            load = new_load(contract, key, None, None, "file", form)
+            arrival = Arrival(load, settings, source, original=_describe(path))
         with arrival.stream(get_form(arrival.load.form, settings).extension) as sink:
             sink.facts = {"name": name}
             chunk = head
@@ -83,6 +102,11 @@ def land_file(contract: Contract, path: Path, key: dt.date, settings: Settings) 
         raise TanhuanError(f"inbox: {path.name} is empty.", "drop it again once it has been filled.")
     arrival.close()
     return arrival.load
+
+
+def _describe(path: Path) -> tuple[int, int]:
+    facts = path.stat()
+    return facts.st_size, facts.st_mtime_ns
 
 
 def _check_free(path: Path) -> None:

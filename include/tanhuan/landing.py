@@ -21,8 +21,9 @@ from tanhuan.settings import Settings, now
 
 _load_counter = itertools.count()
 
-#: why a load was asked for: by a night, as first history, as a closed period restated, by a request, or dropped by hand
-Kind = Literal["night", "history", "restated", "backfill", "file"]
+#: why a load was made: for a night, as first history, as a closed period restated, for a recorded request, by hand
+#: from a terminal, or from a file that somebody dropped
+Kind = Literal["night", "history", "restated", "backfill", "pull", "file"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Arrival:
     load: Load
     settings: Settings
     source: str | None
+    #: for a dropped file: size and time of change, by which it is recognised when it has been admitted
+    original: tuple[int, int] | None = None
     payloads: list[dict[str, Any]] = field(default_factory=list)
     #: whether the upstream said that nothing has changed since the last time
     not_modified: bool = False
@@ -91,6 +94,7 @@ class Arrival:
             "request": {"from": self.load.first, "to": self.load.last},
             "fetched_at": now().isoformat(),
             "not_modified": self.not_modified,
+            "original": self.original,
             "payloads": self.payloads,
         }
         write_json(self.load.folder(self.settings) / "receipt.json", receipt)
@@ -113,7 +117,8 @@ class Sink:
         self._out = out
         self._hash = hashlib.sha256()
         self.bytes = 0
-        self.lines = 0
+        self._newlines = 0
+        self._end = b"\n"
         #: for the receipt
         self.facts: dict[str, Any] = {}
 
@@ -121,9 +126,15 @@ class Sink:
         """Take one chunk."""
         self._hash.update(chunk)
         self.bytes += len(chunk)
-        self.lines += chunk.count(b"\n")
+        self._newlines += chunk.count(b"\n")
+        self._end = chunk[-1:] or self._end
         self._out.write(chunk)
         return len(chunk)
+
+    @property
+    def lines(self) -> int:
+        """Lines written so far, the last one with or without its end."""
+        return self._newlines + (self._end != b"\n")
 
     @property
     def sha256(self) -> str:
@@ -166,7 +177,10 @@ def list_payloads(load: Load, settings: Settings) -> list[Payload]:
     receipt = read_receipt(load, settings)
     fetched_at = dt.datetime.fromisoformat(receipt["fetched_at"])
     folder = load.folder(settings)
-    return [Payload(folder / p["file"], p["name"], fetched_at) for p in receipt["payloads"]]
+    return [
+        Payload(folder / p["file"], p["name"], fetched_at, p["headers"].get("X-Data-Basis") == "synthetic")
+        for p in receipt["payloads"]
+    ]
 
 
 @contextmanager

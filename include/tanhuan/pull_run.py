@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,8 +20,8 @@ from tanhuan.admit import admit_load
 from tanhuan.batch import Outcome
 from tanhuan.contracts import FEEDS, get_contract, tables_of
 from tanhuan.errors import TanhuanError
-from tanhuan.forms import DAILY_FILES
-from tanhuan.inbox import land_inbox, list_dropped
+from tanhuan.forms import check_form
+from tanhuan.inbox import land_inbox, list_dropped, list_strays
 from tanhuan.pull import Landed, land_feed, land_range
 from tanhuan.services import use_upstream
 from tanhuan.settings import Settings
@@ -49,11 +50,9 @@ class PullRequest:
             )
         if self.days and self.days[0] > self.days[1]:
             raise TanhuanError(f"{self.days[0]} is after {self.days[1]}.", "name the earlier day first.")
-        if self.form in DAILY_FILES and self.tables != [DAILY_FILES[self.form]]:
-            raise TanhuanError(
-                f"Form {self.form} brings {DAILY_FILES[self.form]} and nothing else.",
-                f"add --table {DAILY_FILES[self.form]}.",
-            )
+        if self.form:
+            for table in self.tables or tables_of(self.feed):
+                check_form(table, self.form)
 
 
 @dataclass
@@ -85,6 +84,13 @@ class PullResult:
 
 def run_pull(request: PullRequest, settings: Settings, console: Console) -> PullResult:
     """Land what is asked for and take it through gate 1."""
+    # The inbox asks no upstream; everything else does, and needs the stand-in's keys to be judged, too.
+    source = nullcontext(settings) if request.inbox_only else use_upstream(settings)
+    with source as reachable:
+        return _pull(request, reachable, console)
+
+
+def _pull(request: PullRequest, settings: Settings, console: Console) -> PullResult:
     with console.status(f"拉取 {request.feed} … pulling"):
         landed = _land(request, settings)
     outcomes = []
@@ -125,15 +131,15 @@ def _land(request: PullRequest, settings: Settings) -> Landed:
         return Landed([load for table in tables for load in land_inbox(get_contract(table), request.key, settings)])
     if request.form:
         settings = settings.model_copy(update={"forms": settings.forms | dict.fromkeys(tables, request.form)})
-    with use_upstream(settings) as reachable:
-        if request.days:
-            return land_range(request.feed, tables, request.key, *request.days, reachable)
-        return land_feed(request.feed, request.key, reachable, tables)
+    if request.days:
+        return land_range(request.feed, tables, request.key, *request.days, settings, "pull")
+    return land_feed(request.feed, request.key, settings, tables)
 
 
 def _list_left(request: PullRequest, settings: Settings) -> list[str]:
     """Return a sentence for every file that waits in the inbox still."""
-    return [
+    strays = [f"inbox: {path.name} is no table's folder; nothing in it is taken." for path in list_strays(settings)]
+    return strays + [
         f"inbox: {path.name} of table {table} was not taken; the log says why."
         for table in request.tables or tables_of(request.feed)
         for path in list_dropped(table, settings)

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 #: Business dates and hours are those of the bureau; there is no daylight saving time.
 TIME_ZONE = ZoneInfo("Asia/Shanghai")
+#: GB/T 32907: the block cipher SM4 has keys of 128 bits
+_SM4_KEY_BYTES = 16
 
 
 class Settings(BaseSettings):
@@ -32,7 +34,8 @@ class Settings(BaseSettings):
         request_timeout_s: seconds without a byte before a request counts as dead.
         request_retries: how often connection faults, 429 and 5xx are tried again.
         request_deadline_s: seconds that a request may take in all, however steadily its bytes come.
-        page_rows, page_max_bytes: rows asked for in one page, and how large a page may be.
+        page_rows, page_max_bytes: rows asked for in one page, and how large a page may be (64 MiB at most: larger
+            objects DuckDB would not read).
         export_max_bytes: how large a bulk answer may be.
         inbox_max_bytes: how large a dropped file may be, unpacked.
         upstream_ca_bundle: certificates to trust, for a platform whose authority is its own.
@@ -57,7 +60,7 @@ class Settings(BaseSettings):
     request_retries: int = 3
     request_deadline_s: float = 600.0
     page_rows: int = 20_000
-    page_max_bytes: int = 64 * 1024 * 1024
+    page_max_bytes: int = Field(default=64 * 1024 * 1024, le=64 * 1024 * 1024)
     export_max_bytes: int = 8 * 1024**3
     inbox_max_bytes: int = 4 * 1024**3
     upstream_ca_bundle: Path | None = None
@@ -83,6 +86,19 @@ class Settings(BaseSettings):
     def root(self) -> Path:
         """`home` as an absolute path."""
         return self.home.resolve()
+
+    @field_validator("packet_keys")
+    @classmethod
+    def _are_keys(cls, keys: SecretStr) -> SecretStr:
+        try:
+            known = json.loads(keys.get_secret_value())
+            good = all(len(bytes.fromhex(key)) == _SM4_KEY_BYTES for key in known.values())
+        except (ValueError, AttributeError, TypeError):
+            good = False
+        if not good:
+            # Without the value: it is a secret.
+            raise ValueError("packet_keys must be a JSON object of MN to 32 hexadecimal digits") from None
+        return keys
 
     def list_packet_keys(self) -> dict[str, bytes]:
         """Return the SM4 key of every data logger that has one, by MN."""

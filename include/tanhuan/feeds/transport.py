@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 #: what may change by itself and is therefore tried again: too many requests, and faults of the server (RFC 9110 §15.6)
 _PASSING_STATUS = (429, 500, 502, 503, 504)
-_KEPT_HEADERS = ("Content-Type", "Date", "Last-Modified", "ETag", "X-Row-Count")
+_KEPT_HEADERS = ("Content-Type", "Date", "Last-Modified", "ETag", "X-Row-Count", "X-Data-Basis")
 _CHUNK_BYTES = 1 << 18
 _CONNECT_TIMEOUT_S = 10.0
 #: a pause that is asked for (Retry-After) and kept; a longer one would hold the night hostage

@@ -32,11 +32,15 @@ PLACE = "_source_file, _source_row, _ordinal"
 
 @dataclass(frozen=True)
 class Payload:
-    """One file as it was received: where its bytes lie, what the sender called it, when it came."""
+    """One file as it was received: where its bytes lie, what the sender called it, when it came.
+
+    `is_synthetic`: the sender says that what it holds is invented; the form itself cannot tell.
+    """
 
     path: Path
     name: str
     fetched_at: dt.datetime
+    is_synthetic: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,8 @@ class Form:
     (`_source_file`, `_source_row`, `_raw`, `reason_id`, `detail`: pieces that never became rows).
     `supersedes`: within one load a later row of the same key replaces an earlier one, as in a recording; elsewhere two
     rows of one key contradict each other. `names_columns`: the source names every column of the contract, so one that
-    it does not name has drifted. `faults` says what the reader's ids mean.
+    it does not name has drifted. `by_row`: a load may hold any part of a day, so that it is compared with the lake row
+    by row; elsewhere it holds whole days. `faults` says what the reader's ids mean.
     """
 
     name: str
@@ -56,6 +61,7 @@ class Form:
     stage: Callable[[duckdb.DuckDBPyConnection, Contract, list[Payload]], Arrived]
     supersedes: bool = False
     names_columns: bool = False
+    by_row: bool = False
     faults: Mapping[str, Text] = field(default_factory=dict)
 
 
@@ -76,6 +82,8 @@ def stage_texts(read_rows: TextReader) -> Callable[[duckdb.DuckDBPyConnection, C
 
     def stage(con: duckdb.DuckDBPyConnection, contract: Contract, payloads: list[Payload]) -> Arrived:
         columns = read_rows(con, contract, payloads, "texts", UNREADABLE)
+        if invented := [payload.path.name for payload in payloads if payload.is_synthetic]:
+            con.execute("update texts set data_basis = 'synthetic' where list_contains($1, _source_file)", [invented])
         kept = ", ".join(f"{name}: {name}" for name in contract.names if name in columns)
         numbered = "(select *, rowid as _ordinal from texts)"
         con.execute(

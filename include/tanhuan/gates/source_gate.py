@@ -13,7 +13,6 @@ from tanhuan.gates import results as answers
 from tanhuan.gates.results import CheckResult
 from tanhuan.gates.row_rules import compile_failing, quote
 from tanhuan.gates.suites import Check, Suite
-from tanhuan.landing import Load
 
 
 @dataclass(frozen=True)
@@ -24,14 +23,18 @@ class Verdict:
     refusal: str | None
 
 
-def split_rows(con: duckdb.DuckDBPyConnection, batch: str, target: str, suite: Suite, load: Load) -> list[CheckResult]:
+def split_rows(
+    con: duckdb.DuckDBPyConnection, batch: str, target: str, suite: Suite, days: tuple[str, str] | None
+) -> list[CheckResult]:
     """Create the relation `target` = batch + `_refused_by`, `_flagged_by`; return the row checks' answers.
+
+    `days` are the first and last day that were asked for, if any were.
 
     One pass over the rows counts what fails, whatever the number of checks; reasons are listed only for checks that
     some row fails.
     """
-    checks = suite.at("row") if load.first else [c for c in suite.at("row") if not c.needs_days]
-    asked_for = {"first": load.first, "last": load.last} if any(c.needs_days for c in checks) else None
+    checks = [c for c in suite.at("row") if days or not c.needs_days]
+    asked_for = dict(zip(("first", "last"), days or (), strict=False)) if any(c.needs_days for c in checks) else None
     counts = ", ".join(f"count(*) filter (where {compile_failing(c)})" for c in checks)
     found = con.execute(f"select count(*), {counts} from {batch}", asked_for).fetchone()
     assert found is not None

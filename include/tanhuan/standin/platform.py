@@ -128,6 +128,14 @@ class Platform:
         names = hashlib.md5("|".join(columns).encode(), usedforsecurity=False).hexdigest()
         return f"{digest}{names}"
 
+    def is_invented(self, table: str, day: dt.date) -> bool:
+        """Tell whether anything in a day's file of a table is invented; the hour at midnight is the day before's."""
+        answer = self.ask(table, day - dt.timedelta(days=1), day)
+        with self._lock:
+            relation = self._relation(answer.contract, answer.first, answer.last, answer.now)
+            [(invented,)] = self._db.execute(f"select bool_or(data_basis = 'synthetic') from {relation}").fetchall()
+        return bool(invented)
+
     def rows(self, answer: Answer) -> list[tuple]:
         """Return all rows as Python values in contract order (for tests and tools)."""
         with self._lock:

@@ -201,7 +201,12 @@ def _add_files(app: FastAPI, platform: Platform, book: FaultBook, guarded: list)
         tag = _tag(hashlib.sha256(body).hexdigest())
         if _knows(if_none_match, tag):
             return Response(status_code=304, headers={"ETag": tag})
-        headers = {"ETag": tag, "Content-Disposition": f'attachment; filename="{kind.name_of(day)}"'}
+        headers = {
+            "ETag": tag,
+            "Content-Disposition": f'attachment; filename="{kind.name_of(day)}"',
+            # The form itself has no place to say so.
+            "X-Data-Basis": "synthetic" if platform.is_invented(kind.table, day) else "measured",
+        }
         return _send(reply, body, kind.media_type, headers)
 
     @app.get("/api/v1/hj212/keys", dependencies=guarded)

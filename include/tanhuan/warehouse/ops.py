@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from tanhuan import ledger
+from tanhuan.contracts import load_contracts
 from tanhuan.settings import Settings
 
 _DDL = Path(__file__).parent / "sql" / "ops.sql"
@@ -14,12 +15,18 @@ _DDL = Path(__file__).parent / "sql" / "ops.sql"
 _INSERT_LOADS = """
 insert into ops.ops_load
 select
-    load_id, feed, "table", key, kind, form, "first", "last", state, received, admitted, quarantined, unchanged,
+    load_id, feed, "table", key, kind, coalesce(form, 'pages'), "first", "last", state,
+    -- Loads of earlier versions told rows and refused rows only.
+    coalesce(received, rows),
+    coalesce(admitted, if(state = 'admitted', rows - refused, 0)),
+    coalesce(quarantined, refused),
+    coalesce(unchanged, if(state = 'unchanged', rows, 0)),
     len(map_keys(files)), reason, notes, recorded_at
 from read_json($files, columns = {
     'load_id': 'VARCHAR', 'feed': 'VARCHAR', 'table': 'VARCHAR', 'key': 'DATE', 'kind': 'VARCHAR', 'form': 'VARCHAR',
     'first': 'DATE', 'last': 'DATE', 'state': 'VARCHAR', 'received': 'BIGINT', 'admitted': 'BIGINT',
-    'quarantined': 'BIGINT', 'unchanged': 'BIGINT', 'files': 'MAP(VARCHAR, VARCHAR)',
+    'quarantined': 'BIGINT', 'unchanged': 'BIGINT', 'rows': 'BIGINT', 'refused': 'BIGINT',
+    'files': 'MAP(VARCHAR, VARCHAR)',
     'reason': 'VARCHAR', 'notes': 'VARCHAR[]', 'recorded_at': 'TIMESTAMPTZ'
 })
 """
@@ -68,6 +75,7 @@ def sync_ops(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
     """Bring schema `ops` up to date with the ledger; return the loads that were new."""
     con.execute(_DDL.read_text("utf-8"))
     con.execute("create table if not exists ops.seen (kind varchar, name varchar)")
+    _tell_contracts(con)
     con.execute("begin")
     loads = _insert_unseen(con, "loads", _INSERT_LOADS, settings)
     _insert_unseen(con, "gates", _INSERT_GATES, settings)
@@ -76,13 +84,20 @@ def sync_ops(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
     refused = [
         path
         for name in loads
-        if (event := ledger.read("loads", name, settings))["quarantined"]
+        if (event := ledger.read("loads", name, settings)).get("quarantined", event.get("refused"))
         for path in (settings.quarantine / event["table"] / f"dt={event['key']}").glob(f"{name}.parquet")
     ]
     if refused:
         con.execute(_INSERT_QUARANTINE, {"files": [str(p) for p in refused]})
     con.execute("commit")
     return loads
+
+
+def _tell_contracts(con: duckdb.DuckDBPyConnection) -> None:
+    """Bring what the contracts promise of arrival beside what arrived, so that `ops_freshness` can compare."""
+    con.execute("delete from ops.arrival_promise")
+    promises = [[c.table, c.feed, c.expected_by, c.stale_after_hours] for c in load_contracts().values()]
+    con.executemany("insert into ops.arrival_promise values (?, ?, ?, ?)", promises)
 
 
 def _insert_unseen(con: duckdb.DuckDBPyConnection, kind: str, insert: str, settings: Settings) -> list[str]:

@@ -89,13 +89,37 @@ comment on table ops.ops_run_step is '每一夜每一步的耗时与成败。 Ho
 comment on column ops.ops_run_step.step is 'DAG与任务名。 DAG and task.';
 comment on column ops.ops_run_step.error is '失败的原因与下一步。 Why it failed and what to do.';
 
+create table if not exists ops.arrival_promise (
+    table_name varchar not null,
+    feed varchar not null,
+    expected_by varchar not null,
+    stale_after_hours integer not null
+);
+
 create or replace view ops.ops_freshness as
+with arrival as (
+    select
+        table_name,
+        max(last_date) filter (where state in ('admitted', 'unchanged')) as newest_date,
+        max(recorded_at) filter (where state in ('admitted', 'unchanged')) as last_good_at,
+        max_by(state, load_id) as last_state
+    from ops.ops_load
+    group by table_name
+)
 select
-    table_name,
-    any_value(feed) as feed,
-    max(last_date) filter (where state in ('admitted', 'unchanged')) as newest_date,
-    max(recorded_at) filter (where state in ('admitted', 'unchanged')) as last_good_at,
-    max_by(state, load_id) as last_state
-from ops.ops_load
-group by table_name;
-comment on view ops.ops_freshness is '每张接入表最近一次成功接收。 When each feed table last arrived well.';
+    promise.table_name,
+    promise.feed,
+    promise.expected_by,
+    promise.stale_after_hours,
+    arrival.newest_date,
+    arrival.last_good_at,
+    arrival.last_state,
+    coalesce(
+        arrival.last_good_at + to_hours(promise.stale_after_hours) < (select max(recorded_at) from ops.ops_load), true
+    ) as is_stale
+from ops.arrival_promise as promise
+left join arrival on promise.table_name = arrival.table_name;
+comment on view ops.ops_freshness is '每张接入表最近一次成功接收，对照合同约定。 When each feed table last arrived well, against what its contract promises.';
+comment on column ops.ops_freshness.expected_by is '约定到达时刻（次日）。 Time of the morning after by which it should be there.';
+comment on column ops.ops_freshness.stale_after_hours is '超过多少小时未到视为陈旧。 Hours without a good arrival after which it counts as stale.';
+comment on column ops.ops_freshness.is_stale is '截至最近一次接收是否陈旧；从未到达亦为是。 Whether it was stale when anything last arrived; also true if it never did.';
