@@ -22,7 +22,11 @@ logging.getLogger("great_expectations").setLevel(logging.WARNING)
 
 import great_expectations as gx
 from great_expectations.core.batch_definition import BatchDefinition
-from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
 from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
 from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
 
@@ -52,7 +56,9 @@ class Validator:
     """Validates checks on a Parquet file or on a table of a DuckDB file; one context a process is enough."""
 
     def __init__(self) -> None:
-        self._context = gx.get_context(mode="ephemeral")
+        # Without this it would leave a temporary folder for pages that nobody asked for.
+        in_memory = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False))
+        self._context = gx.get_context(mode="ephemeral", project_config=in_memory)
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
         self._sources = itertools.count(1)
 
