@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -111,13 +112,17 @@ class Batch:
             return self._refuse(outcome, STAGED, lacking)
         with outcome.time("compare"):
             self._keep_new(outcome)
+        if self._count(STAGED) == 0:
+            return self._refuse(outcome, STAGED, f"not one of its {outcome.received} pieces could be read")
         fresh = self._count("batch")
         outcome.unchanged = self._count(STAGED) - fresh
+        if fresh and (emptied := self._find_emptied(outcome)):
+            return self._refuse(outcome, "batch", emptied)
         if fresh:
             return self._pass_gate(outcome, fresh)
         outcome.state, outcome.quarantined = "unchanged", self._count(UNREADABLE)
         if outcome.quarantined:
-            self._show_none_judged()
+            self._show_none_judged(STAGED)
             write_refused(self.con, "judged", self.load, self.settings, None)
         return outcome
 
@@ -157,6 +162,31 @@ class Batch:
         else:
             self.con.execute(f"create view batch as select *, false as _duplicate {fresh}")
 
+    def _find_emptied(self, outcome: Outcome) -> str | None:
+        """Return why the batch is refused, if a column of numbers lost every value that the lake has for its days."""
+        numbers = [c.name for c in self.contract.columns if c.type.startswith("DECIMAL")]
+        known_files = self._list_known_files(outcome.content)
+        if self.form.by_row or not numbers or not known_files:
+            return None
+        # What did not fit its type came all the same; the checks of types answer for that.
+        sent = [f"if(list_contains(_unfit, '{name}'), 0, {name})" for name in numbers]
+        empty = [n for n, count in zip(numbers, self._count_values(sent, "batch"), strict=True) if not count]
+        lake = "read_parquet($files, union_by_name = true)"
+        before = self._count_values(empty, lake, {"files": known_files}) if empty else []
+        lost = [name for name, count in zip(empty, before, strict=True) if count]
+        if not lost:
+            return None
+        return (
+            f"columns {', '.join(lost)} came without a single value, though earlier answers for these days had some. "
+            "Ask the platform what happened to them."
+        )
+
+    def _count_values(self, columns: list[str], relation: str, parameters: dict[str, Any] | None = None) -> list[int]:
+        counts = ", ".join(f"count({name})" for name in columns)
+        found = self.con.execute(f"select {counts} from {relation}", parameters).fetchone()
+        assert found is not None
+        return list(found)
+
     def _rank(self, fresh: str, known_files: list[str]) -> str:
         """Return the query that drops repeats and what the lake already says, and marks contradicting rows."""
         key = ", ".join(self.contract.key)
@@ -167,6 +197,9 @@ class Batch:
             if self.form.supersedes
             else f"row_number() over (partition by {key}, _row_hash order by _source_file, _source_row, _ordinal) > 1"
         )
+        # A recording says nothing new if its last word is known; elsewhere each row speaks for itself, and one that
+        # contradicts an earlier row of its key always goes to the gate.
+        news = "_last_hash" if self.form.supersedes else "if(_duplicate, null, _row_hash::varchar)"
         latest = "null::varchar"
         if known_files:
             listed = ", ".join("'" + file.replace("'", "''") + "'" for file in known_files)
@@ -190,7 +223,7 @@ class Batch:
                 from fresh
                 where not _is_repeat
             )
-            select * exclude (_last_hash) from ranked where {latest} is distinct from _last_hash
+            select * exclude (_last_hash) from ranked where {latest} is distinct from {news} or {news} is null
         """
 
     def _describe_days(self) -> dict[str, str]:
@@ -228,9 +261,11 @@ class Batch:
         with outcome.time("write"):
             files = self._write_accepted("where len(_refused_by) = 0" if refused else "")
         parameters = {"days": len(outcome.content), "as_of": self.load.key}
-        pattern = str(self.scratch / "**" / "*.parquet")
+        pattern = str(self.scratch / "*.parquet") if fresh > refused else None
+        # What is known already was judged and found good: of a file dropped again, only its refused rows are fresh.
+        judged = self._count(STAGED) if self.form.by_row else fresh
         with outcome.time("gate"):
-            verdict = judge(self.contract, self.suite, checks, fresh, refused, pattern, parameters)
+            verdict = judge(self.contract, self.suite, checks, judged, refused, pattern, parameters)
         outcome.checks += verdict.results
         if verdict.refusal:
             return self._refuse(outcome, "judged", verdict.refusal)
@@ -238,22 +273,23 @@ class Batch:
         if refused + unreadable:
             write_refused(self.con, "judged", self.load, self.settings, None)
         outcome.admitted, outcome.quarantined = fresh - refused, refused + unreadable
+        if not outcome.admitted:
+            outcome.state = "unchanged"
         outcome.notes += self._compare_snapshots(files)
         outcome.files = {day: self._move_into_lake(day, file) for day, file in files.items()}
         return outcome
 
     def _refuse(self, outcome: Outcome, rows: str, reason: str) -> Outcome:
         """Keep everything of the load that is new in quarantine."""
-        if rows == STAGED:
-            rows = "judged"
-            self._show_none_judged()
-        write_refused(self.con, rows, self.load, self.settings, reason)
+        if rows != "judged":
+            self._show_none_judged(rows)
+        write_refused(self.con, "judged", self.load, self.settings, reason)
         outcome.state, outcome.reason = "refused", reason
-        outcome.quarantined = self._count(rows) + self._count(UNREADABLE)
+        outcome.quarantined = self._count("judged") + self._count(UNREADABLE)
         return outcome
 
-    def _show_none_judged(self) -> None:
-        self.con.execute(f"create view judged as select *, []::varchar[] as _refused_by from {STAGED}")
+    def _show_none_judged(self, rows: str) -> None:
+        self.con.execute(f"create view judged as select *, []::varchar[] as _refused_by from {rows}")
 
     def _write_accepted(self, which: str) -> dict[str, Path]:
         """Write the accepted rows to scratch, one file a day; return the files by day."""

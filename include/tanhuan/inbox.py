@@ -79,7 +79,7 @@ def land_file(contract: Contract, path: Path, key: dt.date, settings: Settings) 
     """
     _check_free(path)
     arrival, left = None, settings.inbox_max_bytes
-    for name, stream in _open_members(path):
+    for name, stream in _open_members(path, left):
         head = stream.read(_HEAD_BYTES)
         if arrival is None:
             form = recognise_form(contract.table, path.name, head)
@@ -91,11 +91,7 @@ def land_file(contract: Contract, path: Path, key: dt.date, settings: Settings) 
             chunk = head
             while chunk:
                 sink.write(chunk)
-                if sink.bytes > left:
-                    raise TanhuanError(
-                        f"inbox: {path.name} holds more than {settings.inbox_max_bytes >> 20} MiB unpacked.",
-                        "split it, or raise TANHUAN_INBOX_MAX_BYTES if it is meant.",
-                    )
+                _check_size(path, sink.bytes, left)
                 chunk = stream.read(_CHUNK_BYTES)
         left -= sink.bytes
     if arrival is None or left == settings.inbox_max_bytes:
@@ -120,11 +116,19 @@ def _check_free(path: Path) -> None:
         raise TanhuanError(f"inbox: {path.name} is still being written.", "the next pull takes it.")
 
 
-def _open_members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+def _check_size(path: Path, size: int, limit: int) -> None:
+    if size > limit:
+        raise TanhuanError(
+            f"inbox: {path.name} holds more than may be unpacked ({limit >> 20} MiB left of TANHUAN_INBOX_MAX_BYTES).",
+            "split it, or raise TANHUAN_INBOX_MAX_BYTES if it is meant.",
+        )
+
+
+def _open_members(path: Path, limit: int) -> Iterator[tuple[str, IO[bytes]]]:
     """Yield name and bytes of every file in an archive, in the order of their names, else of the file itself."""
     if tarfile.is_tarfile(path):
         with tarfile.open(path) as archive:
-            for member in sorted((m for m in archive if m.isfile()), key=lambda m: m.name):
+            for member in _list_files(path, archive, limit):
                 stream = archive.extractfile(member)
                 assert stream is not None, f"{member.name} is a regular file"
                 yield PurePosixPath(member.name).name, stream
@@ -139,6 +143,17 @@ def _open_members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
     else:
         with path.open("rb") as stream:
             yield path.name, stream
+
+
+def _list_files(path: Path, archive: tarfile.TarFile, limit: int) -> list[tarfile.TarInfo]:
+    """Return the files of an archive by name; listing unpacks it, so it is bounded, too."""
+    files, size = [], 0
+    for member in archive:
+        size += member.size
+        _check_size(path, size, limit)
+        if member.isfile():
+            files.append(member)
+    return sorted(files, key=lambda member: member.name)
 
 
 def _is_workbook(path: Path) -> bool:

@@ -212,7 +212,7 @@ def _land_files(upstream: Upstream, arrival: Arrival, first: dt.date, last: dt.d
     form, table = arrival.load.form, arrival.load.table
     for day in (first + dt.timedelta(days=n) for n in range((last - first).days + 1)):
         with arrival.stream("bin") as sink:
-            file = upstream.fetch_file(f"{form}/{day}", sink)
+            file = upstream.fetch_file(get_contract(table), f"{form}/{day}", sink)
             if file is not None:
                 sink.facts = {"name": file.name, "url": file.url, "status": file.status, "headers": file.headers}
         if file is None:

@@ -128,7 +128,7 @@ def test_readers_never_fail_while_a_night_runs(live: Any, house: Settings) -> No
 _FAULTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("2026-01-02", "monitoring", "air_hour", {"kind": "rename_column", "column": "pm25_ug_m3", "to": "pm2_5"}),
     ("2026-01-03", "monitoring", "source_hour", {"kind": "scale_column", "column": "avg_value", "factor": 1000}),
-    ("2026-01-04", "permits", "permit", {"kind": "short_page"}),
+    ("2026-01-04", "monitoring", "micro_air_hour", {"kind": "short_page"}),
     ("2026-01-05", "credit", "penalty", {"kind": "status", "status": 503}),
 ]
 

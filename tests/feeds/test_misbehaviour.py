@@ -211,16 +211,16 @@ def test_a_short_export_states_more_than_it_brings(client: Upstream, upstream: S
 
 def test_files_of_a_day_and_days_without_one(client: Upstream, upstream: Standin) -> None:
     sink = io.BytesIO()
-    export = client.fetch_file("cnemc_air/2019-01-01", sink)
+    export = client.fetch_file(get_contract("air_hour"), "cnemc_air/2019-01-01", sink)
     assert export
     assert export.name == "china_sites_20190101.csv"
     with pytest.raises(NotModified):
-        client.fetch_file("cnemc_air/2019-01-01", io.BytesIO(), export.headers["ETag"])
-    assert client.fetch_file("cnemc_air/2019-04-08", io.BytesIO()) is None
+        client.fetch_file(get_contract("air_hour"), "cnemc_air/2019-01-01", io.BytesIO(), export.headers["ETag"])
+    assert client.fetch_file(get_contract("air_hour"), "cnemc_air/2019-04-08", io.BytesIO()) is None
     with pytest.raises(UpstreamRefused, match=r"archive file moon/2019-01-01: .* answered 404"):
-        client.fetch_file("moon/2019-01-01", io.BytesIO())
+        client.fetch_file(get_contract("air_hour"), "moon/2019-01-01", io.BytesIO())
     upstream.misbehave({"endpoint": "files", "kind": "cut_body", "times": 1})
     again = io.BytesIO()
-    resent = client.fetch_file("cnemc_air/2019-01-01", again)
+    resent = client.fetch_file(get_contract("air_hour"), "cnemc_air/2019-01-01", again)
     assert resent
     assert (again.getvalue(), resent.sha256) == (sink.getvalue(), export.sha256)

@@ -459,20 +459,20 @@ def test_a_full_disk_is_no_fault_of_the_upstream(platform: Platform, upstream: U
 def test_a_file_has_the_name_that_its_sender_gave(platform: Platform, upstream: Upstream) -> None:
     named = {"Content-Disposition": 'attachment; filename="../../china_sites_20190101.csv"'}
     platform.give = lambda n: (200, named if n == 1 else {}, LINES)
-    files = [upstream.fetch_file("cnemc_air/2019-01-01", io.BytesIO()) for _ in range(2)]
+    files = [upstream.fetch_file(get_contract("air_hour"), "cnemc_air/2019-01-01", io.BytesIO()) for _ in range(2)]
     assert [file.name if file else None for file in files] == ["china_sites_20190101.csv", "2019-01-01"]
 
 
 def test_a_missing_day_is_not_a_wrong_address(platform: Platform, upstream: Upstream) -> None:
     platform.give = lambda _: (404, {}, b"") if platform.questions[-1].path.endswith("2019-04-08") else (200, {}, b"{}")
-    assert upstream.fetch_file("cnemc_air/2019-04-08", io.BytesIO()) is None
+    assert upstream.fetch_file(get_contract("air_hour"), "cnemc_air/2019-04-08", io.BytesIO()) is None
     platform.give = lambda _: (404, {}, b"")
     with pytest.raises(UpstreamRefused, match=r"archive file cnemc_air/2019-04-08: .* 404\..*TANHUAN_UPSTREAM_URL"):
-        upstream.fetch_file("cnemc_air/2019-04-08", io.BytesIO())
+        upstream.fetch_file(get_contract("air_hour"), "cnemc_air/2019-04-08", io.BytesIO())
 
 
 def test_a_file_that_is_known_is_not_sent_again(platform: Platform, upstream: Upstream) -> None:
     platform.give = lambda _: (304, {}, b"")
     with pytest.raises(NotModified):
-        upstream.fetch_file("cnemc_air/2019-01-01", io.BytesIO(), '"v1"')
+        upstream.fetch_file(get_contract("air_hour"), "cnemc_air/2019-01-01", io.BytesIO(), '"v1"')
     assert platform.questions[0].headers["If-None-Match"] == '"v1"'

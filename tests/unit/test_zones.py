@@ -65,6 +65,7 @@ def test_a_streamed_payload_is_hashed_and_counted_as_it_passes(home: Settings) -
 
 def test_a_stream_that_breaks_off_leaves_nothing(home: Settings) -> None:
     load = name_load()
+
     def cut_short() -> None:
         with Arrival(load, home, None).stream("ndjson") as sink:
             sink.write(b"half")

@@ -98,7 +98,7 @@ class Upstream:
         params: Params = {**_span(contract, first, last), "format": form}
         return self._transport.get(f"/api/v1/export/{contract.table}", where, sink, self._export_limit, params)
 
-    def fetch_file(self, path_name: str, sink: Sink, etag: str | None = None) -> Export | None:
+    def fetch_file(self, contract: Contract, path_name: str, sink: Sink, etag: str | None = None) -> Export | None:
         """Stream a dated archive file, e.g. `cnemc_air/2019-01-01`, into a sink; None if there is none for that day.
 
         Raises:
@@ -106,7 +106,7 @@ class Upstream:
             UpstreamDown, UpstreamRefused: as `fetch_pages`; also UpstreamRefused if the platform has no such archive.
         """
         form, _, _ = path_name.partition("/")
-        where = f"archive file {path_name}"
+        where = f"feed {contract.feed}, table {contract.table}, archive file {path_name}"
         try:
             return self._transport.get(f"/api/v1/files/{path_name}", where, sink, self._export_limit, etag=etag)
         except NotFound:

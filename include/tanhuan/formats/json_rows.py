@@ -30,8 +30,9 @@ _LINES = "format = 'newline_delimited', records = 'true'"
 #: rows in which the names of columns are looked for; a column without any value may still be named in the first ones
 _NAMING_ROWS = 1000
 
-#: types into which a cast changes nothing that matters; 2021.5 would become an INTEGER, so integers are read as texts
-_EXACT = ("DECIMAL", "TIMESTAMPTZ", "BOOLEAN", "VARCHAR")
+#: what is read straight into its type, if it is sent as a number: of 2021.5 an INTEGER would make 2022, and a moment
+#: without an offset would be taken for UTC
+_EXACT = ("DECIMAL", "VARCHAR")
 _LONG_NAME = "TIMESTAMP WITH TIME ZONE"
 
 #: returns the SQL that reads columns of these types
@@ -49,11 +50,11 @@ def stage_pages(con: duckdb.DuckDBPyConnection, contract: Contract, payloads: li
         columns = f"columns = {{'rows': 'STRUCT({structure})[]'}}"
         return f"select unnest(rows, max_depth := 2), {position} from read_json({files}, {columns}, {_PAGE})"
 
-    _stage(con, contract, read_pages, STAGED, f", {PLACE}")
     con.execute(
         f"create or replace temp view {RECEIVED} as select {position}, unnest(rows)::varchar as _raw "
         f"from read_json({files}, columns = {{'rows': 'JSON[]'}}, {_PAGE})"
     )
+    _stage(con, contract, read_pages, STAGED, f", {PLACE}")
     return _find_columns(con, contract)
 
 
@@ -66,16 +67,16 @@ def stage_lines(con: duckdb.DuckDBPyConnection, contract: Contract, payloads: li
         columns = ", ".join(f"{_quote(name)}: '{kind}'" for name, kind in types.items())
         return f"select * from read_json({file}, columns = {{{columns}}}, {_LINES})"
 
+    con.execute(
+        f"create or replace temp view {RECEIVED} as select {name} as _source_file, "
+        f"row_number() over () as _source_row, _source_row as _ordinal, json::varchar as _raw "
+        f"from read_json_objects({file}, format = 'newline_delimited')"
+    )
     # Lines are not numbered while they are read: that would keep DuckDB to one thread. A table keeps their order.
     _stage(con, contract, read_lines, "lines", "")
     con.execute(
         f"create or replace view {STAGED} as "
         f"select *, {name} as _source_file, rowid + 1 as _source_row, rowid + 1 as _ordinal from lines"
-    )
-    con.execute(
-        f"create or replace temp view {RECEIVED} as select {name} as _source_file, "
-        f"row_number() over () as _source_row, _source_row as _ordinal, json::varchar as _raw "
-        f"from read_json_objects({file}, format = 'newline_delimited')"
     )
     return _find_columns(con, contract)
 
@@ -108,7 +109,7 @@ def _stage(con: duckdb.DuckDBPyConnection, contract: Contract, read: _Source, ta
     create_unreadable(con)
     columns = frozenset(contract.names)
     exact = frozenset(c.name for c in contract.columns if c.type.partition("(")[0] in _EXACT)
-    for typed in (exact, frozenset()):
+    for typed in (exact, frozenset()) if _are_numbers(con, contract) else (frozenset(),):
         types = {c.name: c.type if c.name in typed else "VARCHAR" for c in contract.columns}
         try:
             con.execute(
@@ -120,6 +121,14 @@ def _stage(con: duckdb.DuckDBPyConnection, contract: Contract, read: _Source, ta
                 raise
         else:
             return
+
+
+def _are_numbers(con: duckdb.DuckDBPyConnection, contract: Contract) -> bool:
+    """Tell by the first rows whether decimals come as JSON numbers; a cast would take `true` and `1_000` for some."""
+    decimals = [c.name for c in contract.columns if c.type.startswith("DECIMAL")]
+    strange = " or ".join(f"json_type(_raw, '$.{name}') in ('VARCHAR', 'BOOLEAN')" for name in decimals) or "false"
+    found = con.execute(f"select bool_or({strange}) from (select _raw from {RECEIVED} limit {_NAMING_ROWS})").fetchone()
+    return found is not None and not found[0]
 
 
 def _find_columns(con: duckdb.DuckDBPyConnection, contract: Contract) -> Arrived:

@@ -107,14 +107,15 @@ def _describe_others(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     return tuple(f"beside rows: {pieces} × {kind}, {size} bytes" for kind, pieces, size in found)
 
 
-#: how a text of a type looks. A cast alone repairs too much: 2021.5 would become the year 2022, 0x10 a 16, 21-3-5 the
-#: year 21, and a date would lose its hour
+#: when a text may be cast to a type. A cast alone repairs too much: 2021.5 would become the year 2022, 0x10 a 16,
+#: 21-3-5 the year 21, and a date would lose its hour
 _LOOKS = {
-    "INTEGER": r"[+-]?\d+(\.0+)?",
-    "DECIMAL": r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?",
-    "DATE": r"\d{4}-\d{2}-\d{2}([ T]00:00(:00)?.*)?",
-    "TIMESTAMPTZ": r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}.*",
-    "BOOLEAN": r"(?i)true|false",
+    "INTEGER": r"regexp_full_match({0}, '[+-]?\d+(\.0+)?')",
+    "DECIMAL": r"regexp_full_match({0}, '[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?')",
+    "DATE": r"regexp_full_match({0}, '\d{{4}}-\d{{2}}-\d{{2}}([ T]00:00(:00)?.*)?')",
+    # Long enough to name an hour and a minute, and what the cast itself refuses; every hourly row pays for this.
+    "TIMESTAMPTZ": "length({0}) > 15",
+    "BOOLEAN": "regexp_full_match({0}, '(?i)true|false')",
 }
 
 
@@ -128,20 +129,27 @@ def select_typed(contract: Contract, arrived: Set[str], typed: Set[str] = frozen
     texts = [c for c in contract.columns if c.name in arrived - typed and c.type != "VARCHAR"]
     value = {c.name: c.name if c.name in arrived else f"null::{c.type}" for c in contract.columns}
     value |= {c.name: _read_text(c) for c in texts}
-    unfit = [f"case when {c.name} is not null and {value[c.name]} is null then" for c in texts]
-    names = [f"{case} '{c.name}' end" for case, c in zip(unfit, texts, strict=True)]
-    wrong = [f"{case} {c.name} end" for case, c in zip(unfit, texts, strict=True)]
+    unfit = {c.name: f"case when {c.name} is not null and {value[c.name]} is null then" for c in texts}
+    names = [f"{case} '{name}' end" for name, case in unfit.items()]
+    wrong = [f"{unfit[name]} {name} end" if name in unfit else "null" for name in contract.names]
     columns = [f"{value[c.name]} as {c.name}" for c in contract.columns]
     return (
         f"{', '.join(columns)}, {_select_day(contract, value)} as business_date, "
         # Over the typed values, so that 1.5 and 1.50 are the same row in any form; what does not fit goes by its text.
-        f"hash({', '.join(value.values())}, nullif({_list_set(wrong)}, [])) as _row_hash, {_list_set(names)} as _unfit"
+        f"hash({', '.join(value.values())}, {_list_places(wrong, names)}) as _row_hash, {_list_set(names)} as _unfit"
     )
 
 
 def _read_text(column: Column) -> str:
-    looks = _LOOKS[column.type.partition("(")[0]]
-    return f"case when regexp_full_match({column.name}, '{looks}') then try_cast({column.name} as {column.type}) end"
+    looks = _LOOKS[column.type.partition("(")[0]].format(column.name)
+    return f"case when {looks} then try_cast({column.name} as {column.type}) end"
+
+
+def _list_places(texts: list[str], names: list[str]) -> str:
+    """Return the unfit texts, each in its column's place; NULL if all fit, as where nothing is read as text."""
+    if not names:
+        return "null::varchar[]"
+    return f"case when len({_list_set(names)}) > 0 then [{', '.join(texts)}]::varchar[] end"
 
 
 def _list_set(cases: list[str]) -> str:

@@ -58,26 +58,38 @@ def judge(
     row_results: list[CheckResult],
     rows: int,
     refused: int,
-    accepted: str,
+    accepted: str | None,
     parameters: dict[str, Any],
 ) -> Verdict:
     """Let Great Expectations answer for the accepted rows and the batch, and decide.
 
     Args:
-        accepted: the Parquet files (a pattern) of the rows that no row check refused.
+        rows: how many rows the refused ones are held against.
+        accepted: the Parquet files (a pattern) of the rows that no row check refused, None if there are none.
         parameters: values for `$PARAMETER` in batch checks (`days`, `as_of`).
     """
     results = list(row_results)
     share = refused / rows if rows else 0.0
     refusals = [f"{r.id} ({r.failed_rows} rows): {r.zh} {r.en}" for r in row_results if r.refuses_batch]
+    refusals += _list_emptied_columns(contract, row_results, rows)
     if share > contract.refused_share_max:
         refusals.append(_share_sentence(contract, row_results, rows, refused))
-    elif rows > refused and not refusals:
+    elif accepted and not refusals:
         batch_results, disagreements = _ask_great_expectations(suite, accepted, parameters)
         results += batch_results
         refusals += [f"{r.id}: {r.zh} {r.en} {' '.join(r.samples[:3])}" for r in batch_results if r.refuses_batch]
         refusals += [f"{check_id}: rule and Great Expectations disagree" for check_id in disagreements]
     return Verdict(results, "; ".join(refusals) or None)
+
+
+def _list_emptied_columns(contract: Contract, row_results: list[CheckResult], rows: int) -> list[str]:
+    """Return columns whose values are discarded more often than rows may be refused: the column is broken."""
+    discarded = {f"CONTRACT-{contract.table}-TYPE-{c.name}" for c in contract.columns if c.drift == "discard_value"}
+    return [
+        f"{r.id}: {r.failed_rows} of {rows} values would be discarded. {r.zh} {r.en}"
+        for r in row_results
+        if r.id in discarded and (r.failed_rows or 0) > contract.refused_share_max * rows
+    ]
 
 
 def _reasons(checks: list[Check]) -> str:

@@ -141,8 +141,10 @@ def _contract_checks(contract: Contract) -> list[Check]:
                 contract,
                 "DAY",
                 "business_date is not null and business_date not between $first::date and $last::date",
-                "数据日不在请求的日期范围内，请核对平台时区",
-                "the row's day is not among the days asked for; check the platform's time zone",
+                "数据日不在请求的日期范围内，整批时刻不可信；请核对平台时区或请求范围",
+                "a row's day is not among the days asked for, so no moment of this answer can be trusted; check the "
+                "platform's time zone and what it was asked for",
+                action="refuse_batch",
                 needs_days=True,
             )
         )
