@@ -14,7 +14,7 @@ flow_factor as (
 ),
 
 -- Every reading is judged by its own marks first. An unknown instrument flag is invalid (HJ 212-2017 table 8 may be
--- extended); an unknown operating mark changes nothing.
+-- extended); none at all is a row of the seed, too. An unknown operating mark changes nothing.
 judged as (
     select
         reading.*,
@@ -26,7 +26,7 @@ judged as (
     from reading
     left join flow_factor on reading.factor_code = flow_factor.flow_factor_code
     left join {{ ref('instrument_flag') }} as instrument
-        on reading.instrument_flag = instrument.flag and {{ in_force('instrument', 'reading.business_date') }}
+        on reading.instrument_flag is not distinct from instrument.flag and {{ in_force('instrument', 'reading.business_date') }}
     left join {{ ref('process_flag') }} as process
         on reading.process_flag = process.flag and {{ in_force('process', 'reading.business_date') }}
 ),
