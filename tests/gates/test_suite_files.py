@@ -16,7 +16,7 @@ import duckdb
 import pytest
 import yaml
 
-from tanhuan.contracts import load_contracts
+from tanhuan.contracts import Contract, load_contracts
 from tanhuan.files import read_json
 from tanhuan.gates.row_rules import compile_failing
 from tanhuan.gates.suites import Check, load_suite
@@ -221,6 +221,20 @@ def test_flags_and_factors_are_those_of_the_seeds() -> None:
     assert value_set("source_hour", "SRC-SH-110") == {r["flag"] for r in read_seed("instrument_flag") if r["flag"]}
     factors = {r[c] for r in read_seed("pollutant_factor") for c in ("factor_code", "flow_factor_code")}
     assert factors <= value_set("source_hour", "SRC-SH-100")
+
+
+@pytest.mark.parametrize("contract", load_contracts().values(), ids=lambda c: c.table)
+def test_a_contracts_range_is_the_one_its_suite_checks(contract: Contract) -> None:
+    written = {c.name: tuple(None if b is None else Decimal(b) for b in c.range) for c in contract.columns if c.range}
+    checked = {}
+    for check in load_suite(EXPECTATIONS / "source" / f"{contract.table}.json").at("row"):
+        assert check.expectation is not None
+        kwargs = check.expectation["kwargs"]
+        bounds = [kwargs.get("min_value"), kwargs.get("max_value")]
+        plain = check.expectation["type"] == "expect_column_values_to_be_between"
+        if plain and not any(isinstance(bound, str) for bound in bounds):
+            checked[kwargs["column"]] = tuple(None if b is None else Decimal(str(b)) for b in bounds)
+    assert written == checked
 
 
 def test_evidence_kinds_are_those_of_the_evidence_rules() -> None:
