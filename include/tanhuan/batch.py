@@ -284,6 +284,7 @@ class Batch:
         outcome.admitted, outcome.quarantined = fresh - refused, refused + unreadable
         if not outcome.admitted:
             outcome.state = "unchanged"
+            return outcome
         outcome.notes += self._compare_snapshots(files)
         outcome.files = {day: self._move_into_lake(day, file) for day, file in files.items()}
         return outcome
