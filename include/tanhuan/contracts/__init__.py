@@ -45,7 +45,8 @@ class Column(_Strict):
     """One column: DuckDB type, whether a row may lack it, unit, range of possible values and meaning.
 
     `range` is what can physically or formally be, ends included, null for an open end; values outside are a matter of
-    the suite in `expectations/source/`, which a test holds to this range.
+    the suite in `expectations/source/`, which a test holds to this range. `unsaid` is what a list means that has no
+    such column at all; an empty cell stays empty.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Column(_Strict):
     unit: str | None = None
     range: tuple[Decimal | None, Decimal | None] | None = None
     drift: Drift = "refuse_row"
+    unsaid: str | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Column:
@@ -123,6 +125,11 @@ class Contract(_Strict):
     def names(self) -> list[str]:
         """Column names in contract order."""
         return [c.name for c in self.columns]
+
+    @property
+    def stated_key(self) -> list[str]:
+        """The columns of the key that every list has to have."""
+        return [c.name for c in self.columns if c.name in self.key and c.unsaid is None]
 
     def type_of(self, column: str) -> str:
         """Return the DuckDB type of a column."""

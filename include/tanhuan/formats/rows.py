@@ -123,11 +123,11 @@ def select_typed(contract: Contract, arrived: Set[str], typed: Set[str] = frozen
     """Return the select list that makes a relation of texts typed rows, with business day, hash and unfit columns.
 
     Args:
-        arrived: the contract's columns that the relation has; others are NULL.
+        arrived: the contract's columns that the relation has; others are NULL, or what a list without them means.
         typed: those that have their type already.
     """
     texts = [c for c in contract.columns if c.name in arrived - typed and c.type != "VARCHAR"]
-    value = {c.name: c.name if c.name in arrived else f"null::{c.type}" for c in contract.columns}
+    value = {c.name: c.name if c.name in arrived else _say_unsaid(c) for c in contract.columns}
     value |= {c.name: _read_text(c) for c in texts}
     unfit = {c.name: f"case when {c.name} is not null and {value[c.name]} is null then" for c in texts}
     names = [f"{case} '{name}' end" for name, case in unfit.items()]
@@ -138,6 +138,11 @@ def select_typed(contract: Contract, arrived: Set[str], typed: Set[str] = frozen
         # Over the typed values, so that 1.5 and 1.50 are the same row in any form; what does not fit goes by its text.
         f"hash({', '.join(value.values())}, {_list_places(wrong, names)}) as _row_hash, {_list_set(names)} as _unfit"
     )
+
+
+def _say_unsaid(column: Column) -> str:
+    unsaid = "null" if column.unsaid is None else "'" + column.unsaid.replace("'", "''") + "'"
+    return f"{unsaid}::{column.type}"
 
 
 def _read_text(column: Column) -> str:

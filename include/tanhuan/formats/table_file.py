@@ -229,7 +229,7 @@ def _choose_table(name: str, contract: Contract, sheets: list[Sheet]) -> _Table:
         head = list(itertools.islice(sheet.lines, HEADER_LINES + 1))
         header = find_header(head, contract, sheet.spans)
         headers.append(header)
-        if set(contract.key) <= header.places.keys():
+        if set(contract.stated_key) <= header.places.keys():
             lines = itertools.chain(head[header.next_line :], sheet.lines)
             tables.append(_sort_lines(sheet, header, contract, lines))
     if not tables:
@@ -249,7 +249,7 @@ def _choose_table(name: str, contract: Contract, sheets: list[Sheet]) -> _Table:
 def _sort_lines(sheet: Sheet, header: Header, contract: Contract, lines: Iterator[Line]) -> _Table:
     """Put every line under the header where it belongs."""
     table = _Table(sheet, header)
-    keys = [header.places[column] for column in contract.key]
+    keys = [header.places[column] for column in contract.stated_key]
     width = header.width
     for line in lines:
         texts = line.texts

@@ -58,7 +58,7 @@ def find_header(head: list[Line], contract: Contract, spans: dict[int, list[tupl
         above = _spread(head[index - 1], spans) if index else []
         candidates.append(_read_header(above, line.texts, names, index, joined=False))
         candidates.append(_read_header(above, line.texts, names, index, joined=True))
-    key = set(contract.key)
+    key = set(contract.stated_key)
     header = max(candidates, key=lambda h: (key <= h.places.keys(), len(h.places)), default=Header())
     for line in head[header.next_line : header.next_line + 2]:
         if not _absorb(header, line.texts, names, key):
@@ -86,9 +86,13 @@ def read_factors(name: str, contract: Contract, header: Header) -> dict[str, Dec
 
 def refuse_header(name: str, contract: Contract, nearest: Header) -> TableFileRefused:
     """Return the refusal of a file in which no line names all key columns."""
-    missing = [f"{c.zh}（{c.name}）" for c in contract.columns if c.required and c.name not in nearest.places]
+    missing = [
+        f"{c.zh}（{c.name}）"
+        for c in contract.columns
+        if c.required and c.unsaid is None and c.name not in nearest.places
+    ]
     found = "、".join(label for label in nearest.labels if label)[:_SHOWN] or "无 none"
-    key = "、".join(contract.key)
+    key = "、".join(contract.stated_key)
     return refuse(
         f"文件 {name} 前 {HEADER_LINES} 行中没有 {contract.table}（{contract.title.zh}）的表头；"
         f"缺少必需列：{'、'.join(missing)}；找到的表头：{found}。",
