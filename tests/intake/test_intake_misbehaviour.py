@@ -147,7 +147,7 @@ def _list_tests() -> Iterator[Any]:
     for channel in CHANNELS:
         for case in filter(lambda case: case.fits(channel), CASES):
             name = "-".join([channel.table, channel.form, *(str(v) for v in case.fault.values()), case.becomes])
-            marks = [pytest.mark.slow] if channel.form in ("parquet", "cnemc_water") else []
+            marks = [pytest.mark.slow] if channel.form in ("ndjson", "parquet", "cnemc_water") else []
             yield pytest.param(channel, case, id=name, marks=marks)
 
 
