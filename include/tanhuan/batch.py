@@ -7,9 +7,9 @@ piece ends in exactly one place: received = admitted + quarantined + unchanged.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,23 @@ import duckdb
 
 from tanhuan import ledger
 from tanhuan.contracts import Contract
+from tanhuan.corrections import Applied, Correction, answer_for, apply_corrections, list_drop_checks
 from tanhuan.errors import TanhuanError
 from tanhuan.files import sync_and_rename
 from tanhuan.formats.rows import STAGED, UNREADABLE, Arrived, Form
 from tanhuan.gates.results import CheckResult, from_counts
-from tanhuan.gates.source_gate import judge, split_rows
+from tanhuan.gates.source_gate import Accepted, judge, split_rows
 from tanhuan.gates.suites import Check, Suite
+from tanhuan.known import show_known
 from tanhuan.lake import lake_path, write_days, write_rows
 from tanhuan.landing import Load, list_payloads, read_receipt
+from tanhuan.ledger import SNAPSHOT
 from tanhuan.quarantine import write_refused
 from tanhuan.settings import Settings
+from tanhuan.terms import Terms, emptied_id, mark_older, share_id
 
-#: the partition of rows that have no readable day, and of a snapshot
-UNREADABLE_DAY, SNAPSHOT = "unreadable", "snapshot"
+#: the partition of rows that have no readable day
+UNREADABLE_DAY = "unreadable"
 
 
 @dataclass
@@ -38,7 +42,8 @@ class Outcome:
 
     `files` names the lake file of every business day that entered, `content` says what was received for each of its
     days anew, `etag` is what the upstream calls this state of a snapshot, `notes` what a person should know though it
-    passed.
+    passed, `refused_by` the ids of what refused a whole batch, `corrections` what they did to its rows, `terms` those
+    of a release.
     """
 
     load: Load
@@ -48,11 +53,14 @@ class Outcome:
     quarantined: int = 0
     unchanged: int = 0
     reason: str | None = None
+    refused_by: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     content: dict[str, str] = field(default_factory=dict)
     etag: str | None = None
     notes: list[str] = field(default_factory=list)
     checks: list[CheckResult] = field(default_factory=list)
+    corrections: list[Applied] = field(default_factory=list)
+    terms: Terms | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -83,6 +91,9 @@ class Batch:
     suite: Suite
     settings: Settings
     scratch: Path
+    corrections: Sequence[Correction] = ()
+    #: of a release; None for what a source sent
+    terms: Terms | None = None
 
     def admit(self) -> Outcome:
         """Take the load as far as it gets."""
@@ -91,7 +102,7 @@ class Batch:
             return Outcome(self.load, "unchanged", notes=["the upstream says that nothing has changed (304)"])
         if not receipt["payloads"]:
             return self._take_nothing(Outcome(self.load, "admitted"))
-        outcome = Outcome(self.load, "admitted")
+        outcome = Outcome(self.load, "admitted", terms=self.terms)
         try:
             with outcome.time("read"):
                 arrived = self.form.stage(self.con, self.contract, list_payloads(self.load, self.settings))
@@ -109,15 +120,19 @@ class Batch:
         if outcome.received == 0:
             return self._take_nothing(outcome)
         if lacking := self._find_drift(arrived, outcome):
-            return self._refuse(outcome, STAGED, lacking)
+            return self._refuse(outcome, STAGED, lacking, ["DRIFT"])
+        with outcome.time("correct"):
+            self._correct(outcome)
         with outcome.time("compare"):
             self._keep_new(outcome)
         if self._count(STAGED) == 0:
-            return self._refuse(outcome, STAGED, f"not one of its {outcome.received} pieces could be read")
+            return self._refuse(
+                outcome, STAGED, f"not one of its {outcome.received} pieces could be read", ["UNREADABLE"]
+            )
         fresh = self._count("batch")
         outcome.unchanged = self._count(STAGED) - fresh
         if fresh and (emptied := self._find_emptied(outcome)):
-            return self._refuse(outcome, "batch", emptied)
+            return self._refuse(outcome, "batch", emptied, [emptied_id(self.load.table)])
         if fresh:
             return self._pass_gate(outcome, fresh)
         outcome.state, outcome.quarantined = "unchanged", self._count(UNREADABLE)
@@ -147,6 +162,14 @@ class Batch:
             + f". Ask the platform, or adapt include/tanhuan/contracts/{self.load.table}.yml."
         )
 
+    def _correct(self, outcome: Outcome) -> None:
+        """Let the table's corrections act on the staged rows, before these are compared with what is known."""
+        if not self.corrections:
+            return
+        outcome.corrections = apply_corrections(self.con, self.contract, self.suite, self.corrections)
+        outcome.notes += [applied.note for applied in outcome.corrections if applied.acted]
+        self.suite = replace(self.suite, checks=(*list_drop_checks(outcome.corrections), *self.suite.checks))
+
     def _keep_new(self, outcome: Outcome) -> None:
         """Create `batch`: the staged rows that are not known yet, each once, with `_duplicate`."""
         days = self._describe_days()
@@ -156,7 +179,10 @@ class Batch:
             changed = ", ".join(f"'{day}'" for day in outcome.content) or "null"
             fresh += f" where {self._day()} in ({changed})"
         if self.form.by_row:
-            self.con.execute(f"create table batch as {self._rank(fresh, self._list_known_files(outcome.content))}")
+            known = self._list_known_files(outcome.content)
+            self.con.execute(f"create table batch as {self._rank(fresh, known)}")
+            if self.terms:
+                mark_older(self.con, "batch", self.contract, self.terms, known)
         elif self._has_repeated_keys(fresh):
             self.con.execute(f"create table batch as {self._rank(fresh, [])}")
         else:
@@ -173,7 +199,9 @@ class Batch:
         """Return why the batch is refused, if a column of numbers lost every value that the lake has for its days."""
         numbers = [c.name for c in self.contract.columns if c.type.startswith("DECIMAL")]
         known_files = self._list_known_files(outcome.content)
-        if self.form.by_row or not numbers or not known_files:
+        waived = self.terms and (not self.terms.is_whole or emptied_id(self.load.table) in self.terms.accepted)
+        in_part = self.form.by_row and not self.terms
+        if in_part or waived or not numbers or not known_files:
             return None
         # What did not fit its type came all the same; the checks of types answer for that.
         sent = [f"if(list_contains(_unfit, '{name}'), 0, {name})" for name in numbers]
@@ -264,7 +292,10 @@ class Batch:
     def _pass_gate(self, outcome: Outcome, fresh: int) -> Outcome:
         with outcome.time("check"):
             # A day's file holds hours of its neighbours, too; only a question about days is answered with these days.
-            days = None if self.form.by_row else (self.load.first, self.load.last)
+            asked = bool(self.load.first) if self.terms else not self.form.by_row
+            days = (self.load.first, self.load.last) if asked else None
+            readable = [day for day in outcome.content if day not in (SNAPSHOT, UNREADABLE_DAY)]
+            shown = show_known(self.con, self.suite.known_tables, readable, self.scratch / "known", self.settings)
             checks = split_rows(self.con, "batch", "judged", self.suite, days)
             refused = self._count("judged where len(_refused_by) > 0")
         with outcome.time("write"):
@@ -273,11 +304,16 @@ class Batch:
         pattern = str(self.scratch / "*.parquet") if fresh > refused else None
         # What is known already was judged and found good: of a file dropped again, only its refused rows are fresh.
         judged = self._count(STAGED) if self.form.by_row else fresh
+        corrected = answer_for(outcome.corrections, self._count(STAGED), self.terms is not None)
+        unmeant = refused - self._count_kept_out(outcome)
         with outcome.time("gate"):
-            verdict = judge(self.contract, self.suite, checks, judged, refused, pattern, parameters)
+            accepted = Accepted(pattern, shown, is_whole=not self.form.by_row) if pattern else None
+            verdict = judge(self.contract, self.suite, [*corrected, *checks], judged, unmeant, accepted, parameters)
         outcome.checks += verdict.results
         if verdict.refusal:
-            return self._refuse(outcome, "judged", verdict.refusal)
+            refused_by = [r.id for r in verdict.results if r.refuses_batch]
+            refused_by += [share_id(self.load.table)] if unmeant > self.contract.refused_share_max * judged else []
+            return self._refuse(outcome, "judged", verdict.refusal, refused_by or ["OTHER"])
         unreadable = self._count(UNREADABLE)
         if refused + unreadable:
             write_refused(self.con, "judged", self.load, self.settings, None)
@@ -289,12 +325,20 @@ class Batch:
         outcome.files = {day: self._move_into_lake(day, file) for day, file in files.items()}
         return outcome
 
-    def _refuse(self, outcome: Outcome, rows: str, reason: str) -> Outcome:
+    def _count_kept_out(self, outcome: Outcome) -> int:
+        """Return how many rows nothing but a reviewed correction refused: they are no sign of a broken batch."""
+        meant = [applied.correction.id for applied in outcome.corrections if applied.correction.action == "drop"]
+        if not meant:
+            return 0
+        listed = ", ".join(f"'{id_}'" for id_ in meant)
+        return self._count(f"judged where len(_refused_by) > 0 and list_has_all([{listed}], _refused_by)")
+
+    def _refuse(self, outcome: Outcome, rows: str, reason: str, refused_by: list[str]) -> Outcome:
         """Keep everything of the load that is new in quarantine."""
         if rows != "judged":
             self._show_none_judged(rows)
         write_refused(self.con, "judged", self.load, self.settings, reason)
-        outcome.state, outcome.reason = "refused", reason
+        outcome.state, outcome.reason, outcome.refused_by = "refused", reason, refused_by
         outcome.quarantined = self._count("judged") + self._count(UNREADABLE)
         return outcome
 
@@ -328,7 +372,7 @@ class Batch:
     def _compare_snapshots(self, files: dict[str, Path]) -> list[str]:
         """Return what a new snapshot changes, as a note."""
         before = (ledger.read_day(self.load.table, SNAPSHOT, self.settings) or {}).get("snapshot")
-        if self.contract.mode == "window" or self.load.kind == "file" or not before:
+        if self.contract.mode == "window" or self.load.kind in ("file", "release") or not before:
             return []
         key = ", ".join(self.contract.key)
         found = self.con.execute(

@@ -42,4 +42,4 @@ def open_published(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _set_time_zone(con: duckdb.DuckDBPyConnection) -> None:
-    con.execute(f"set TimeZone = '{TIME_ZONE.key}'")
+    con.execute(f"set global TimeZone = '{TIME_ZONE.key}'")

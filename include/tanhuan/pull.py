@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tanhuan import ledger
-from tanhuan.batch import SNAPSHOT
 from tanhuan.contracts import Contract, Restatement, get_contract, tables_of
 from tanhuan.duck import open_memory
 from tanhuan.errors import ShortAnswer, TanhuanError
@@ -20,6 +19,7 @@ from tanhuan.forms import NDJSON, PAGES, PARQUET, check_form
 from tanhuan.gates.suites import load_source_suite
 from tanhuan.inbox import land_inbox
 from tanhuan.landing import Arrival, Kind, Load, new_load, write_pages
+from tanhuan.ledger import SNAPSHOT
 from tanhuan.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -13,10 +13,11 @@ import duckdb
 
 from tanhuan import ledger
 from tanhuan.admit import admit_load
-from tanhuan.batch import SNAPSHOT, Outcome
+from tanhuan.batch import Outcome
 from tanhuan.contracts import get_contract
 from tanhuan.files import read_json
 from tanhuan.inbox import land_inbox
+from tanhuan.ledger import SNAPSHOT
 from tanhuan.settings import Settings
 
 Row = dict[str, Any]

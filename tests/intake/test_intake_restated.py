@@ -14,9 +14,10 @@ import pytest
 
 from tanhuan import ledger
 from tanhuan.admit import admit_load, admit_loads
-from tanhuan.batch import SNAPSHOT, Outcome
+from tanhuan.batch import Outcome
 from tanhuan.contracts import get_contract
 from tanhuan.landing import Arrival, new_load, read_receipt
+from tanhuan.ledger import SNAPSHOT
 from tanhuan.pull import plan_loads
 from tanhuan.settings import Settings
 from tanhuan.standin.platform import TIME_ZONE, Platform

@@ -40,7 +40,7 @@ def test_a_good_contract_loads() -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"key": ["site", "hour"]}, r"contract noise_hour: key columns \['hour'\] are not among its columns"),
+        ({"key": ["site", "hour"]}, r"contract noise_hour: columns \['hour'\] are named but not among its columns"),
         ({"day": None}, "contract noise_hour: a window table names the column of its day"),
         ({"mode": "snapshot"}, "contract noise_hour: a window table names the column of its day, a snapshot does not"),
         ({"mode": "stream"}, "'window' or 'snapshot'"),

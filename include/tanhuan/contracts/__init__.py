@@ -73,6 +73,14 @@ class DayColumn(_Strict):
     column: str
     label: Literal["start", "end"]
 
+    @property
+    def shift(self) -> str:
+        """SQL that moves the column into its hour.
+
+        Ambient air labels the end of the hour: 00:00 belongs to the day before (GB 3095, HJ 663-2013 A.1).
+        """
+        return " - interval 1 hour" if self.label == "end" else ""
+
 
 class Period(_Strict):
     """Dates of history to load first; without `to` it reaches up to the night's own window."""
@@ -93,6 +101,17 @@ class Restatement(_Strict):
     after_days: int
 
 
+class Settled(_Strict):
+    """What stands once admitted: a change of it is no error by itself, but a person is told.
+
+    `by` names the document, decision or version in which rows stand (snapshots); all that one of them says stays as it
+    is, and a change comes with a new one. `when` tells the rows that are final (windows), e.g. {data_status: final}.
+    """
+
+    by: list[str] = []
+    when: dict[str, str] = {}
+
+
 class Contract(_Strict):
     """What one feed table promises.
 
@@ -101,6 +120,8 @@ class Contract(_Strict):
     `owner` answers for the data; `expected_by` is the time of the morning after by which it is there; without anything
     new for `stale_after_hours` it counts as stale. `may_be_empty`: an answer without a row is an answer.
     `paging` is how its pages are asked for.
+    `settled` says what does not change any more once it is admitted. `volume_tolerance` is the share by which the rows
+    of a day, or of a snapshot, may differ from what came before without a person being told.
     """
 
     table: str
@@ -111,6 +132,8 @@ class Contract(_Strict):
     expected_by: str
     stale_after_hours: int
     mode: Literal["window", "snapshot"]
+    settled: Settled | None = None
+    volume_tolerance: float = 0.5
     may_be_empty: bool = False
     paging: Literal["page", "cursor"] = "page"
     late_window_days: int = 0
@@ -137,8 +160,9 @@ class Contract(_Strict):
 
     @model_validator(mode="after")
     def _check(self) -> Contract:
-        missing = set(self.key) - set(self.names)
-        assert not missing, f"contract {self.table}: key columns {sorted(missing)} are not among its columns"
+        settled = {*self.settled.by, *self.settled.when} if self.settled else set()
+        missing = {*self.key, *settled} - set(self.names)
+        assert not missing, f"contract {self.table}: columns {sorted(missing)} are named but not among its columns"
         assert (self.mode == "window") == (self.day is not None), (
             f"contract {self.table}: a window table names the column of its day, a snapshot does not"
         )

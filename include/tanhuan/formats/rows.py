@@ -164,9 +164,7 @@ def _list_set(cases: list[str]) -> str:
 def _select_day(contract: Contract, value: Mapping[str, str]) -> str:
     if contract.day is None:
         return "null::date"
-    # Ambient air labels the end of the hour: 00:00 belongs to the day before (GB 3095, HJ 663-2013 A.1).
-    shift = " - interval 1 hour" if contract.day.label == "end" else ""
-    return f"cast({value[contract.day.column]}{shift} as date)"
+    return f"cast({value[contract.day.column]}{contract.day.shift} as date)"
 
 
 def create_unreadable(con: duckdb.DuckDBPyConnection) -> None:
@@ -175,6 +173,15 @@ def create_unreadable(con: duckdb.DuckDBPyConnection) -> None:
         f"create or replace temp table {UNREADABLE} "
         "(_source_file varchar, _source_row bigint, _raw varchar, reason_id varchar, detail varchar)"
     )
+
+
+def find_originals(con: duckdb.DuckDBPyConnection, places: str) -> str:
+    """Return `received` as a query of the rows that a relation of places names, and some others of the same number.
+
+    A join alone would have DuckDB write every row as text before it drops all but a few; the numbers it is told first.
+    """
+    con.execute(f"set variable wanted_rows = (select coalesce(list(distinct _source_row), []) from {places})")
+    return f"(from {RECEIVED} where _source_row in getvariable('wanted_rows'))"
 
 
 @contextmanager

@@ -11,6 +11,7 @@ To be dropped when Great Expectations ships a DuckDB engine of its own. It mends
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb_engine
@@ -66,10 +67,15 @@ class Dialect(duckdb_engine.Dialect):
     name = "duckdb"
     supports_statement_cache = True
 
-    def connect(self, *args: Any, **kwargs: Any) -> Any:
-        """Open a connection whose cursors outlive rollbacks and whose days are those of the bureau."""
+    def connect(self, *args: Any, prepare: Sequence[str] = (), **kwargs: Any) -> Any:
+        """Open a connection whose cursors outlive rollbacks and whose days are those of the bureau.
+
+        `prepare`: statements to run first.
+        """
         connection = super().connect(*args, **kwargs)._ConnectionWrapper__c
-        connection.execute(f"set TimeZone = '{TIME_ZONE.key}'")
+        connection.execute(f"set global TimeZone = '{TIME_ZONE.key}'")
+        for statement in prepare:
+            connection.execute(statement)
         return _Connection(connection)
 
     def get_columns(self, connection: Any, table_name: str, schema: str | None = None, **_: Any) -> Any:

@@ -1,6 +1,6 @@
 """Great Expectations on DuckDB: an ephemeral context, one data source per place, nothing written, nothing sent.
 
-The only module that imports great_expectations; it is imported inside tasks, never by a DAG file.
+With found_rows.py the only module that imports great_expectations; it is imported inside tasks, never by a DAG file.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import builtins
 import itertools
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -30,15 +30,9 @@ from great_expectations.data_context.types.base import (
 from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
 from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
 
-from tanhuan.gates import duckdb_dialect
+from tanhuan.gates.found_rows import DuckDBExecutionEngine
 from tanhuan.gates.results import CheckResult, from_great_expectations, passed
 from tanhuan.gates.suites import Check, Suite
-
-
-class _DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.dialect_module = duckdb_dialect
 
 
 class DuckDBDatasource(SQLDatasource):
@@ -48,8 +42,8 @@ class DuckDBDatasource(SQLDatasource):
 
     @property
     def execution_engine_type(self) -> builtins.type[SqlAlchemyExecutionEngine]:
-        """The engine that knows DuckDB's regular expressions."""
-        return _DuckDBExecutionEngine
+        """The engine that knows DuckDB's regular expressions and asks every query once."""
+        return DuckDBExecutionEngine
 
 
 class Validator:
@@ -63,11 +57,14 @@ class Validator:
         self._sources = itertools.count(1)
 
     @contextmanager
-    def open_parquet(self, pattern: str) -> Iterator[BatchDefinition]:
-        """Give a batch of all rows of Parquet files, read without any database file."""
+    def open_parquet(self, pattern: str, prepare: Sequence[str] = ()) -> Iterator[BatchDefinition]:
+        """Give a batch of all rows of Parquet files, read without any database file.
+
+        `prepare`: statements that every connection runs first, e.g. those that show what is known.
+        """
         quoted = pattern.replace("'", "''")
         query = f"select * from read_parquet('{quoted}', hive_partitioning = false)"
-        with self._open_source("duckdb:///:memory:") as source:
+        with self._open_source("duckdb:///:memory:", prepare) as source:
             asset = source.add_query_asset("batch", query=query)
             yield asset.add_batch_definition_whole_table("all")
 
@@ -81,9 +78,10 @@ class Validator:
             yield lambda table: source.add_table_asset(table, table_name=table).add_batch_definition_whole_table("all")
 
     @contextmanager
-    def _open_source(self, connection_string: str) -> Iterator[Any]:
+    def _open_source(self, connection_string: str, prepare: Sequence[str] = ()) -> Iterator[Any]:
         name = f"source-{next(self._sources)}"
-        source = self._context.data_sources.add_duckdb(name, connection_string=connection_string)
+        options = {"connect_args": {"prepare": list(prepare)}}
+        source = self._context.data_sources.add_duckdb(name, connection_string=connection_string, kwargs=options)
         try:
             yield source
         finally:
@@ -119,10 +117,16 @@ class Validator:
         if not checks:
             return []
         by_id = {c.id: c for c in checks}
+        engine = batch.data_asset.datasource.get_execution_engine()
+        engine.row_queries = frozenset(c.expectation["kwargs"]["unexpected_rows_query"] for c in checks if _is_row_query(c))
         suite = gx.ExpectationSuite(name=name, expectations=[c.expectation for c in checks if c.expectation])
         answer = batch.get_batch().validate(suite, result_format=result_format, expectation_parameters=parameters)
         raws: list[Any] = [r.to_json_dict() for r in answer.results]
         return [(by_id[raw["expectation_config"]["meta"]["id"]], raw) for raw in raws]
+
+
+def _is_row_query(check: Check) -> bool:
+    return check.level == "row" and (check.expectation or {}).get("type") == "unexpected_rows_expectation"
 
 
 @cache

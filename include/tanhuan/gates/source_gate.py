@@ -8,11 +8,23 @@ from typing import Any
 import duckdb
 
 from tanhuan.contracts import Contract
-from tanhuan.formats.rows import PLACE, RECEIVED
+from tanhuan.formats.rows import PLACE, find_originals
 from tanhuan.gates import results as answers
 from tanhuan.gates.results import CheckResult
 from tanhuan.gates.row_rules import compile_failing, quote
 from tanhuan.gates.suites import Check, Suite
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The rows that no row check refused: Parquet files (a pattern), and how to show what is known beside them.
+
+    `is_whole`: the batch brings all rows of its days, or the whole snapshot; only then it can be asked what is missing.
+    """
+
+    files: str
+    show_known: list[str]
+    is_whole: bool
 
 
 @dataclass(frozen=True)
@@ -26,30 +38,46 @@ class Verdict:
 def split_rows(
     con: duckdb.DuckDBPyConnection, batch: str, target: str, suite: Suite, days: tuple[str, str] | None
 ) -> list[CheckResult]:
-    """Create the relation `target` = batch + `_refused_by`, `_flagged_by`; return the row checks' answers.
+    """Create the view `target` = batch + `_refused_by`, `_flagged_by`; return the row checks' answers.
 
     `days` are the first and last day that were asked for, if any were.
 
-    One pass over the rows counts what fails, whatever the number of checks; reasons are listed only for checks that
-    some row fails.
+    One pass over the rows finds those that fail any check, and lists reasons for these only. The others are neither
+    copied nor looked at again.
     """
     checks = [c for c in suite.at("row") if days or not c.needs_days]
     asked_for = dict(zip(("first", "last"), days or (), strict=False)) if any(c.needs_days for c in checks) else None
-    counts = ", ".join(f"count(*) filter (where {compile_failing(c)})" for c in checks)
-    found = con.execute(f"select count(*), {counts} from {batch}", asked_for).fetchone()
-    assert found is not None
-    rows, failed = int(found[0]), dict(zip([c.id for c in checks], found[1:], strict=True))
-    failing = [c for c in checks if failed[c.id]]
-    refusing = _reasons([c for c in failing if c.action != "flag"])
-    flagging = _reasons([c for c in failing if c.action == "flag"])
-    kind = "table" if failing else "view"
+    refusing = _reasons([c for c in checks if c.action != "flag"])
+    flagging = _reasons([c for c in checks if c.action == "flag"])
+    failing = f"{target}_failing"
     con.execute(
-        f"create or replace {kind} {target} as "
-        f"select *, {refusing} as _refused_by, {flagging} as _flagged_by from {batch}",
-        asked_for if any(c.needs_days for c in failing) else None,
+        f"create or replace table {failing} as select {PLACE}, {refusing} as _refused_by, {flagging} as _flagged_by "
+        f"from {batch} where {' or '.join(f'({compile_failing(c)})' for c in checks) or 'false'}",
+        asked_for,
     )
-    samples = _sample_reasons(con, target) if failing else {}
-    return [answers.from_counts(c, rows, failed[c.id], samples.get(c.id, [])) for c in checks]
+    _show_judged(con, batch, target, failing)
+    [(rows,)] = con.execute(f"select count(*) from {batch}").fetchall()
+    counts = con.execute(
+        f"select reason, count(*) from (select unnest(_refused_by || _flagged_by) as reason from {failing}) group by 1"
+    )
+    failed: dict[str, int] = dict(counts.fetchall())
+    samples = _sample_reasons(con, failing) if failed else {}
+    return [answers.from_counts(c, rows, failed.get(c.id, 0), samples.get(c.id, [])) for c in checks]
+
+
+def _show_judged(con: duckdb.DuckDBPyConnection, batch: str, target: str, failing: str) -> None:
+    [(count,)] = con.execute(f"select count(*) from {failing}").fetchall()
+    if not count:
+        none = "[]::varchar[]"
+        con.execute(
+            f"create or replace view {target} as select *, {none} as _refused_by, {none} as _flagged_by from {batch}"
+        )
+        return
+    con.execute(
+        f"create or replace view {target} as "
+        f"select batch.*, coalesce(_refused_by, []) as _refused_by, coalesce(_flagged_by, []) as _flagged_by "
+        f"from {batch} as batch left join {failing} using ({PLACE})"
+    )
 
 
 def judge(
@@ -58,14 +86,14 @@ def judge(
     row_results: list[CheckResult],
     rows: int,
     refused: int,
-    accepted: str | None,
+    accepted: Accepted | None,
     parameters: dict[str, Any],
 ) -> Verdict:
     """Let Great Expectations answer for the accepted rows and the batch, and decide.
 
     Args:
         rows: how many rows the refused ones are held against.
-        accepted: the Parquet files (a pattern) of the rows that no row check refused, None if there are none.
+        accepted: the rows that no row check refused, None if there are none.
         parameters: values for `$PARAMETER` in batch checks (`days`, `as_of`).
     """
     results = list(row_results)
@@ -99,43 +127,39 @@ def _reasons(checks: list[Check]) -> str:
     return f"list_filter([{', '.join(cases)}]::varchar[], lambda reason: reason is not null)"
 
 
-def _sample_reasons(con: duckdb.DuckDBPyConnection, judged: str) -> dict[str, list[str]]:
+def _sample_reasons(con: duckdb.DuckDBPyConnection, failing: str) -> dict[str, list[str]]:
     """Return up to 20 failing rows of each check, as they were received."""
+    con.execute(
+        f"""
+        create or replace temp table sampled as
+        from (select unnest(_refused_by || _flagged_by) as reason, {PLACE} from {failing})
+        qualify row_number() over (partition by reason order by {PLACE}) <= {answers.SAMPLES}
+        """
+    )
     rows = con.execute(
         f"""
-        with reasons as (
-            select unnest(_refused_by || _flagged_by) as reason, {PLACE}
-            from {judged}
-            where len(_refused_by) + len(_flagged_by) > 0
-        ),
-        failing as (
-            from reasons
-            qualify row_number() over (partition by reason order by {PLACE}) <= {answers.SAMPLES}
-        )
         select
-            failing.reason,
-            array_agg(
-                failing._source_file || ' row ' || failing._source_row || ' ' || received._raw
-                order by failing._source_file, failing._source_row
-            )
-        from failing
-        inner join {RECEIVED} as received using ({PLACE})
-        group by failing.reason
+            reason,
+            array_agg(_source_file || ' row ' || _source_row || ' ' || _raw order by _source_file, _source_row)
+        from sampled
+        inner join {find_originals(con, "sampled")} as received using ({PLACE})
+        group by reason
         """
     ).fetchall()
     return dict(rows)
 
 
 def _ask_great_expectations(
-    suite: Suite, accepted: str, parameters: dict[str, Any]
+    suite: Suite, accepted: Accepted, parameters: dict[str, Any]
 ) -> tuple[list[CheckResult], list[str]]:
     """Return the batch checks' answers, and the row checks on which Great Expectations contradicts the split."""
     from tanhuan.gates.engine import get_validator
 
     validator = get_validator()
     refusing = [c for c in suite.at("row") if c.action == "refuse_row" and c.expectation]
-    with validator.open_parquet(accepted) as batch:
-        found = validator.check(batch, suite, [*refusing, *suite.at("batch")], parameters)
+    asked = [c for c in suite.at("batch") if accepted.is_whole or not c.needs_whole]
+    with validator.open_parquet(accepted.files, accepted.show_known) as batch:
+        found = validator.check(batch, suite, [*refusing, *asked], parameters)
     row_answers, batch_answers = found[: len(refusing)], found[len(refusing) :]
     return batch_answers, [r.id for r in row_answers if not r.passed]
 

@@ -7,38 +7,19 @@ key, days asked for — becomes a check by itself, so that it is not written twi
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from tanhuan.contracts import Contract
 from tanhuan.files import read_json
+from tanhuan.gates.checks import Check
+from tanhuan.gates.contract_checks import list_contract_checks
+from tanhuan.known import SCHEMA
 from tanhuan.settings import Settings
-
-Action = Literal["refuse_row", "refuse_batch", "flag"]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check: what a person reads about it, what happens when it fails, and how it is computed.
-
-    `expectation` is the Great Expectations form; contract checks have none of their own beyond not-null.
-    """
-
-    id: str
-    level: Literal["row", "batch"]
-    action: Action
-    severity: str
-    zh: str
-    en: str
-    source: str
-    expectation: dict[str, Any] | None = field(default=None, hash=False)
-    failing: str | None = None
-    """For contract checks: the SQL predicate of a failing row."""
-    needs_days: bool = False
-    """Whether the predicate asks for the days of the load, `$first` and `$last`."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +30,12 @@ class Suite:
     table: str
     checks: tuple[Check, ...]
     digest: str
+
+    @property
+    def known_tables(self) -> list[str]:
+        """The tables of the lake that the checks look at beside the batch, as `known.<table>`."""
+        texts = [c.failing or "" for c in self.checks] + [str(c.expectation) for c in self.checks]
+        return sorted({table for text in texts for table in re.findall(rf"\b{SCHEMA}\.(\w+)", text)})
 
     def at(self, level: str) -> list[Check]:
         """Return the checks of one level."""
@@ -65,7 +52,7 @@ def load_suite(path: Path) -> Suite:
 def load_source_suite(contract: Contract, settings: Settings) -> Suite:
     """Return a feed table's suite with the contract's own checks in front."""
     written = load_suite(settings.expectations / "source" / f"{contract.table}.json")
-    checks = (*_contract_checks(contract), *written.checks)
+    checks = (*list_contract_checks(contract), *written.checks)
     digest = hashlib.sha256((written.digest + contract.model_dump_json()).encode()).hexdigest()
     return Suite(written.name, written.table, checks, digest)
 
@@ -86,95 +73,6 @@ def _read_check(expectation: dict[str, Any]) -> Check:
         en=meta["en"],
         source=meta["source"],
         expectation=expectation,
-    )
-
-
-#: what a value that does not fit its column's type does, by the column's drift policy
-_UNFIT: dict[str, tuple[Action, str, str]] = {
-    "freeze": ("refuse_batch", "整批拒收，请核对平台口径", "the whole batch is refused, ask the platform what changed"),
-    "refuse_row": ("refuse_row", "请上报单位更正后重报", "ask the reporting unit to correct and resend it"),
-    "discard_value": ("flag", "该值弃用，其余照收", "the value is discarded, the rest of the row is kept"),
-    "evolve": ("flag", "该值弃用，其余照收", "the value is discarded, the rest of the row is kept"),
-}
-
-
-def _contract_checks(contract: Contract) -> list[Check]:
-    checks = []
-    for column in contract.columns:
-        name = column.name
-        if column.type != "VARCHAR":
-            action, zh, en = _UNFIT[column.drift]
-            checks.append(
-                _contract_check(
-                    contract,
-                    f"TYPE-{name}",
-                    f"list_contains(_unfit, '{name}')",
-                    f"{column.zh}（{name}）不是 {column.type}，{zh}",
-                    f"{name} is not a {column.type}; {en}",
-                    action=action,
-                )
-            )
-        if column.required:
-            checks.append(
-                _contract_check(
-                    contract,
-                    f"REQUIRED-{name}",
-                    f"{name} is null and not list_contains(_unfit, '{name}')",
-                    f"缺少必填项 {column.zh}（{name}），请上报单位补报",
-                    f"{name} is required and missing; ask the reporting unit to supply it",
-                    {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": name}},
-                )
-            )
-    key = ", ".join(contract.key)
-    checks.append(
-        _contract_check(
-            contract,
-            "DUPLICATE",
-            "_duplicate",
-            f"主键（{key}）在本批中重复而内容不同，保留第一条",
-            f"the key ({key}) occurs more than once in this batch with other contents; the first row is kept",
-        )
-    )
-    if contract.day is not None:
-        checks.append(
-            _contract_check(
-                contract,
-                "DAY",
-                "business_date is not null and business_date not between $first::date and $last::date",
-                "数据日不在请求的日期范围内，整批时刻不可信；请核对平台时区或请求范围",
-                "a row's day is not among the days asked for, so no moment of this answer can be trusted; check the "
-                "platform's time zone and what it was asked for",
-                action="refuse_batch",
-                needs_days=True,
-            )
-        )
-    return checks
-
-
-def _contract_check(
-    contract: Contract,
-    what: str,
-    failing: str,
-    zh: str,
-    en: str,
-    expectation: dict[str, Any] | None = None,
-    action: Action = "refuse_row",
-    needs_days: bool = False,
-) -> Check:
-    identity = f"CONTRACT-{contract.table}-{what}"
-    if expectation is not None:
-        expectation = {**expectation, "severity": "critical", "meta": {"id": identity}}
-    return Check(
-        id=identity,
-        level="row",
-        action=action,
-        severity="warning" if action == "flag" else "critical",
-        zh=zh,
-        en=en,
-        source=f"include/tanhuan/contracts/{contract.table}.yml",
-        expectation=expectation,
-        failing=failing,
-        needs_days=needs_days,
     )
 
 
