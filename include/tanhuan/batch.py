@@ -18,6 +18,7 @@ import duckdb
 from tanhuan import ledger
 from tanhuan.contracts import Contract
 from tanhuan.corrections import Applied, Correction, answer_for, apply_corrections, list_drop_checks
+from tanhuan.duck import bound_memory
 from tanhuan.errors import TanhuanError
 from tanhuan.files import sync_and_rename
 from tanhuan.formats.rows import STAGED, UNREADABLE, Arrived, Form
@@ -65,7 +66,7 @@ class Outcome:
 
     @contextmanager
     def time(self, step: str) -> Iterator[None]:
-        """Note how long a step took: read, compare (with what is known), check (row rules), write, gate (the rest)."""
+        """Note how long a step took: read, compare (with the lake), check (row rules), write, gate, quarantine."""
         started = time.monotonic()
         yield
         self.seconds[step] = round(time.monotonic() - started, 3)
@@ -307,7 +308,8 @@ class Batch:
         corrected = answer_for(outcome.corrections, self._count(STAGED), self.terms is not None)
         unmeant = refused - self._count_kept_out(outcome)
         with outcome.time("gate"):
-            accepted = Accepted(pattern, shown, is_whole=not self.form.by_row) if pattern else None
+            prepare = [*bound_memory(self.settings.gate_memory_mb // 2, self.scratch / "spill-gate"), *shown]
+            accepted = Accepted(pattern, prepare, is_whole=not self.form.by_row) if pattern else None
             verdict = judge(self.contract, self.suite, [*corrected, *checks], judged, unmeant, accepted, parameters)
         outcome.checks += verdict.results
         if verdict.refusal:
@@ -316,7 +318,8 @@ class Batch:
             return self._refuse(outcome, "judged", verdict.refusal, refused_by or ["OTHER"])
         unreadable = self._count(UNREADABLE)
         if refused + unreadable:
-            write_refused(self.con, "judged", self.load, self.settings, None)
+            with outcome.time("quarantine"):
+                write_refused(self.con, "judged", self.load, self.settings, None)
         outcome.admitted, outcome.quarantined = fresh - refused, refused + unreadable
         if not outcome.admitted:
             outcome.state = "unchanged"

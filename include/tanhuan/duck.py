@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 
@@ -16,11 +17,22 @@ _OPTIONS: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
+def bound_memory(megabytes: int, spill: Path) -> list[str]:
+    """Return the statements that keep a database within its memory; what it cannot hold goes to the folder `spill`.
+
+    The folder must be no other database's; DuckDB's own choice would be the working directory.
+    """
+    quoted = str(spill).replace("'", "''")
+    return [f"set memory_limit = '{megabytes}MB'", f"set temp_directory = '{quoted}'"]
+
+
 @contextmanager
-def open_memory() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database of its own that is gone afterwards."""
+def open_memory(prepare: Sequence[str] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database of its own that is gone afterwards; `prepare`: statements to run first."""
     with duckdb.connect(config=_OPTIONS) as con:
         _set_time_zone(con)
+        for statement in prepare:
+            con.execute(statement)
         yield con
 
 

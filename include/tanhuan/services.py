@@ -5,6 +5,7 @@ Belongs here: which processes, with which settings, and when they are ready. Eve
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import secrets
@@ -82,10 +83,15 @@ def run_airflow(arguments: Sequence[str], settings: Settings) -> int:
 
 
 @contextmanager
-def start_standin(settings: Settings) -> Iterator[str]:
-    """Run the stand-in in a process of its own, for the login that the settings hold, and give its address."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tanhuan.cli", "standin", "--port", "0"],
+def start_standin(settings: Settings, today: dt.date | None = None) -> Iterator[str]:
+    """Run the stand-in in a process of its own, for the login that the settings hold, and give its address.
+
+    Args:
+        today: the day it plays; the real one if None.
+    """
+    played = ["--today", today.isoformat()] if today else []
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", "tanhuan.cli", "standin", "--port", "0", *played],
         env=inherit_environment(settings.as_environment()),
         stdout=subprocess.PIPE,
         text=True,

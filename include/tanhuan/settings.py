@@ -44,6 +44,8 @@ class Settings(BaseSettings):
         packet_keys: SM4 keys of data loggers by MN, 32 hexadecimal digits each, as JSON (HJ 212-2025).
         load_history: whether a table's first pull also brings the history its contract names.
         land_retries, land_retry_delay_s: how often Airflow tries a whole pull again, and how long it waits first.
+        gate_memory_mb: how much memory the DuckDB that stages a batch may hold; the one of Great Expectations may hold
+            half as much, and Python's own comes on top. The rest goes to a folder in `home` while the gate runs.
         publications_kept: versions that stay readable; older ones are removed after a publication.
         airflow_host, airflow_port: where `tanhuan up` binds Airflow's API server and UI.
         night_timeout_s: how long `tanhuan night` waits for a night to end.
@@ -70,6 +72,7 @@ class Settings(BaseSettings):
     load_history: bool = True
     land_retries: int = 2
     land_retry_delay_s: float = 60.0
+    gate_memory_mb: int = Field(default=600, ge=100)
     publications_kept: int = Field(default=14, ge=1)
     airflow_host: str = "127.0.0.1"
     airflow_port: int = 8080

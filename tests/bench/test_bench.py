@@ -8,7 +8,10 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from tanhuan.bench import list_measures, measure_packets, measure_reading, show_measures
+from tanhuan.bench import gate, list_measures, show_measures
+from tanhuan.bench.gate import measure_gate
+from tanhuan.bench.packets import measure_packets
+from tanhuan.bench.reading import measure_reading
 from tanhuan.cli import app
 from tanhuan.errors import TanhuanError
 from tanhuan.settings import Settings, get_settings
@@ -19,9 +22,12 @@ ROWS, PACKETS = 5_000, 200
 @pytest.mark.parametrize("form", ["ndjson", "parquet"])
 def test_reading_tells_its_steps_and_what_plain_duckdb_took(home: Settings, form: str) -> None:
     told = measure_reading(form, ROWS, 2, home).as_record()
-    assert told.keys() == {"name", "amount", "unit", "seconds", "floor_s", "steps", "per_second", "ratio_to_floor"}
+    keys = {"name", "amount", "unit", "seconds", "floor_s", "steps", "others", "per_second", "ratio_to_floor"}
+    assert told.keys() == keys
     assert (told["name"], told["amount"], told["unit"]) == (f"reading {form}", ROWS, "rows")
-    assert set(told["steps"]) == {"read", "compare", "check", "write"}, "the suite's checks are not in the figure"
+    assert set(told["steps"]) == {"read", "correct", "compare", "check", "write"}, (
+        "the suite's checks are not in the figure"
+    )
     assert told["seconds"] == pytest.approx(sum(told["steps"].values()))
     assert told["ratio_to_floor"] == pytest.approx(told["seconds"] / told["floor_s"], abs=0.01)
     assert told["per_second"] == pytest.approx(ROWS / told["seconds"], abs=1)
@@ -34,6 +40,33 @@ def test_packets_have_no_floor_since_duckdb_cannot_read_them() -> None:
     assert told["ratio_to_floor"] is None
 
 
+@pytest.mark.slow
+def test_the_gate_tells_its_checks_its_memory_and_what_the_same_took_by_hand(home: Settings) -> None:
+    """That gate and hand-written pass find the same rows for every check is asserted by the measure itself."""
+    told = measure_gate(ROWS, home).as_record()
+    assert (told["name"], told["amount"], told["unit"]) == ("gate", ROWS, "rows")
+    assert set(told["steps"]) == {"check", "write", "gate", "quarantine"}
+    checks, failing, imported, peak, writing = told["others"].values()
+    assert checks >= 30
+    assert 0.005 * ROWS < failing < 0.02 * ROWS, "one row in a hundred is faulty"
+    assert told["seconds"] == pytest.approx(sum(told["steps"].values()), abs=0.01)
+    assert told["ratio_to_floor"] == pytest.approx(told["seconds"] / told["floor_s"], rel=0.01)
+    assert imported > 0
+    assert 100 < peak < 1024
+    assert writing > told["floor_s"]
+    assert list(home.root.iterdir()) == [], "nothing of the installation is touched"
+
+
+@pytest.mark.slow
+def test_a_gate_that_finds_other_rows_than_the_hand_written_pass_has_no_figure(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = gate._count_rows
+    monkeypatch.setattr(gate, "_count_rows", lambda *args: counts(*args) | {"SRC-SH-080": 0})
+    with pytest.raises(AssertionError, match=r"other rows were found.*SRC-SH-080"):
+        measure_gate(ROWS, home)
+
+
 def test_nothing_of_the_installation_is_touched(home: Settings) -> None:
     measure_reading("parquet", ROWS, 1, home)
     assert list(home.root.iterdir()) == []
@@ -41,13 +74,13 @@ def test_nothing_of_the_installation_is_touched(home: Settings) -> None:
 
 def test_only_what_is_named_is_measured(home: Settings) -> None:
     assert [m.name for m in list_measures(["packets"], ROWS, PACKETS, 1, home)] == ["decoding HJ 212"]
-    with pytest.raises(TanhuanError, match=r"Nothing is measured under speed.*reading or packets"):
+    with pytest.raises(TanhuanError, match=r"Nothing is measured under speed.*reading or gate or packets"):
         list_measures(["speed"], ROWS, PACKETS, 1, home)
 
 
 def test_the_table_for_people_shows_every_figure(home: Settings) -> None:
     console = Console(record=True, width=200)
-    show_measures(list_measures([], ROWS, PACKETS, 2, home), console)
+    show_measures(list_measures(["reading", "packets"], ROWS, PACKETS, 2, home), console)
     shown = console.export_text()
     assert all(name in shown for name in ("reading ndjson", "reading parquet", "decoding HJ 212", "5,000", "ratio"))
 
@@ -55,7 +88,9 @@ def test_the_table_for_people_shows_every_figure(home: Settings) -> None:
 def test_the_command_prints_json_for_programs(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TANHUAN_HOME", str(home.root))
     get_settings.cache_clear()
-    answer = CliRunner().invoke(app, ["bench", "--rows", str(ROWS), "--packets", str(PACKETS), "--json"])
+    answer = CliRunner().invoke(
+        app, ["bench", "reading", "packets", "--rows", str(ROWS), "--packets", str(PACKETS), "--json"]
+    )
     get_settings.cache_clear()
     assert answer.exit_code == 0, answer.output
     told = json.loads(answer.stdout)

@@ -15,8 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-# Great Expectations asks for consent at import; the answer is no.
-os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+# Great Expectations reads at import whether it may report its use; it may not, whatever the machine's environment says.
+os.environ["GX_ANALYTICS_ENABLED"] = "false"
 # Its own remarks would bury the answers in a task log.
 logging.getLogger("great_expectations").setLevel(logging.WARNING)
 
@@ -51,7 +51,8 @@ class Validator:
 
     def __init__(self) -> None:
         # Without this it would leave a temporary folder for pages that nobody asked for.
-        in_memory = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False))
+        stores = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
+        in_memory = DataContextConfig(store_backend_defaults=stores, analytics_enabled=False)
         self._context = gx.get_context(mode="ephemeral", project_config=in_memory)
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
         self._sources = itertools.count(1)
@@ -118,15 +119,18 @@ class Validator:
             return []
         by_id = {c.id: c for c in checks}
         engine = batch.data_asset.datasource.get_execution_engine()
-        engine.row_queries = frozenset(c.expectation["kwargs"]["unexpected_rows_query"] for c in checks if _is_row_query(c))
+        engine.row_queries = frozenset(_list_row_queries(checks))
         suite = gx.ExpectationSuite(name=name, expectations=[c.expectation for c in checks if c.expectation])
         answer = batch.get_batch().validate(suite, result_format=result_format, expectation_parameters=parameters)
         raws: list[Any] = [r.to_json_dict() for r in answer.results]
         return [(by_id[raw["expectation_config"]["meta"]["id"]], raw) for raw in raws]
 
 
-def _is_row_query(check: Check) -> bool:
-    return check.level == "row" and (check.expectation or {}).get("type") == "unexpected_rows_expectation"
+def _list_row_queries(checks: list[Check]) -> list[str]:
+    queries = (
+        c.expectation["kwargs"].get("unexpected_rows_query") for c in checks if c.expectation and c.level == "row"
+    )
+    return [query for query in queries if query]
 
 
 @cache

@@ -1,20 +1,32 @@
-"""What a gate answered, as data and as text a person can act on."""
+"""What a gate answered, as data. How it reads in a task log is told by `log_text.py`, on the page by `page.py`."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tanhuan.gates.samples import read_sample
 from tanhuan.gates.suites import Check
 
 #: sample keys or values kept per check
 SAMPLES = 20
+#: what is kept of one text in a sample, of a sample that is no row, and of what was observed
+_VALUE_CHARS, _SAMPLE_CHARS, _OBSERVED_CHARS = 120, 300, 500
+#: gravest first
+GRAVITY = ("refuse_batch", "refuse_row", "flag")
+#: what only a failing check tells: of one that passed it stays in its suite
+_TOLD_OF_FAILURES = ("zh", "en", "source", "columns")
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check's answer: how many rows failed, their share, up to 20 of their keys or values."""
+    """One check's answer: how many rows failed, their share, up to 20 of their keys or values.
+
+    `columns` are those of the failing rows that the check looks at.
+    """
 
     id: str
     level: str
@@ -28,6 +40,7 @@ class CheckResult:
     zh: str
     en: str
     source: str
+    columns: list[str] = field(default_factory=list)
 
     @property
     def refuses_batch(self) -> bool:
@@ -37,7 +50,7 @@ class CheckResult:
     def as_record(self) -> dict[str, Any]:
         """Return the answer for the ledger; what a passing check means stays in its suite."""
         record = asdict(self)
-        return record if not self.passed else {k: v for k, v in record.items() if k not in ("zh", "en", "source")}
+        return {k: v for k, v in record.items() if k not in _TOLD_OF_FAILURES} if self.passed else record
 
 
 def from_counts(check: Check, rows: int, failed: int, samples: list[str]) -> CheckResult:
@@ -63,8 +76,8 @@ def from_great_expectations(check: Check, raw: dict[str, Any]) -> CheckResult:
         bool(raw["success"]),
         found.get("unexpected_count"),
         None if percent is None else round(percent / 100, 6),
-        None if observed is None else str(observed)[:500],
-        [str(s)[:300] for s in samples[:SAMPLES]],
+        None if observed is None else str(observed)[:_OBSERVED_CHARS],
+        [_write_sample(s) for s in samples[:SAMPLES]],
     )
 
 
@@ -89,16 +102,26 @@ def _result(
         check.zh,
         check.en,
         check.source,
+        _find_columns(check, samples),
     )
 
 
-def render_failures(results: list[CheckResult]) -> str:
-    """Return the failing checks, gravest first, as lines for a task log."""
-    failing = sorted((r for r in results if not r.passed), key=lambda r: (r.action == "flag", r.id))
-    lines = []
-    for r in failing:
-        count = "" if r.failed_rows is None else f" rows={r.failed_rows}"
-        observed = f" observed={r.observed}" if r.observed else ""
-        lines.append(f"[{r.action}] {r.id}{count}{observed}\n    {r.zh}\n    {r.en}  ({r.source})")
-        lines.extend(f"      · {sample}" for sample in r.samples[:10])
-    return "\n".join(lines)
+def _write_sample(sample: Any) -> str:
+    """Return a failing row as JSON, anything else as it reads; both of bounded length."""
+    if not isinstance(sample, dict):
+        return str(sample)[:_SAMPLE_CHARS]
+    short = {name: value[:_VALUE_CHARS] if isinstance(value, str) else value for name, value in sample.items()}
+    return json.dumps(short, ensure_ascii=False, default=str)
+
+
+def _find_columns(check: Check, samples: list[str]) -> list[str]:
+    """Return the columns of the failing rows that occur in the check, in their order."""
+    row = read_sample(samples[0], check.level).row if samples else None
+    said = f"{check.failing} {json.dumps((check.expectation or {}).get('kwargs'))}"
+    words = set(re.findall(r"[a-z_][a-z0-9_]*", said))
+    return [name for name in row or {} if name in words]
+
+
+def sort_failing(results: Iterable[CheckResult]) -> list[CheckResult]:
+    """Return the answers that did not pass, gravest first."""
+    return sorted((r for r in results if not r.passed), key=lambda r: (GRAVITY.index(r.action), r.id))

@@ -17,13 +17,14 @@ from tanhuan.gates.suites import Check, Suite
 
 @dataclass(frozen=True)
 class Accepted:
-    """The rows that no row check refused: Parquet files (a pattern), and how to show what is known beside them.
+    """The rows that no row check refused: Parquet files (a pattern).
 
+    `prepare`: statements for whoever reads them, which bound its memory and show what is known beside the rows.
     `is_whole`: the batch brings all rows of its days, or the whole snapshot; only then it can be asked what is missing.
     """
 
     files: str
-    show_known: list[str]
+    prepare: list[str]
     is_whole: bool
 
 
@@ -158,7 +159,7 @@ def _ask_great_expectations(
     validator = get_validator()
     refusing = [c for c in suite.at("row") if c.action == "refuse_row" and c.expectation]
     asked = [c for c in suite.at("batch") if accepted.is_whole or not c.needs_whole]
-    with validator.open_parquet(accepted.files, accepted.show_known) as batch:
+    with validator.open_parquet(accepted.files, accepted.prepare) as batch:
         found = validator.check(batch, suite, [*refusing, *asked], parameters)
     row_answers, batch_answers = found[: len(refusing)], found[len(refusing) :]
     return batch_answers, [r.id for r in row_answers if not r.passed]
