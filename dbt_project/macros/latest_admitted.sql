@@ -12,11 +12,11 @@
     {% if not by_day %}
     {% set newest_snapshot %}
         select max(load_id) from {{ source('ops', 'ops_load') }}
-        where table_name = '{{ table_name }}' and kind <> 'file' and state = 'admitted'
+        where table_name = '{{ table_name }}' and kind not in ('file', 'release') and state = 'admitted'
     {% endset %}
     where
         _load_id = ({{ newest_snapshot }})
-        or _load_id in (select load_id from {{ source('ops', 'ops_load') }} where kind = 'file')
+        or _load_id in (select load_id from {{ source('ops', 'ops_load') }} where kind in ('file', 'release'))
         or ({{ key | join('::varchar, ') }}::varchar) in (
             select ({% for name in key %}row_json ->> '{{ name }}'{{ ', ' if not loop.last }}{% endfor %})
             from {{ source('ops', 'ops_quarantine') }}

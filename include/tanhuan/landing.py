@@ -22,8 +22,8 @@ from tanhuan.settings import Settings, now
 _load_counter = itertools.count()
 
 #: why a load was made: for a night, as first history, as a closed period restated, for a recorded request, by hand
-#: from a terminal, or from a file that somebody dropped
-Kind = Literal["night", "history", "restated", "backfill", "pull", "file"]
+#: from a terminal, from a file that somebody dropped, or of rows that somebody released from quarantine
+Kind = Literal["night", "history", "restated", "backfill", "pull", "file", "release"]
 
 
 @dataclass(frozen=True)

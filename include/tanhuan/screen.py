@@ -5,16 +5,14 @@ Belongs here: reading the publication and laying it out. Does not belong here: c
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
 import duckdb
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from tanhuan.duck import open_memory, open_published
+from tanhuan.duck import open_published
 from tanhuan.errors import TanhuanError
 from tanhuan.files import read_json
 from tanhuan.settings import Settings
@@ -97,18 +95,6 @@ where night_date = $night and kind = 'night'
 group by table_name
 """
 
-_HELD_ROWS = """
-select source_file, source_row, reason_ids, detail, row_json from read_parquet($files) limit $limit
-"""
-
-_HELD_LOADS = """
-select load_id, table_name, count(*) as rows, list(distinct state) as states, any_value(detail) as detail
-from read_parquet($files)
-group by load_id, table_name
-order by load_id desc
-limit $limit
-"""
-
 
 def list_indicators(settings: Settings) -> list[dict[str, Any]]:
     """Return the 14th plan's indicators at its final assessment, as published.
@@ -133,23 +119,6 @@ def show_publication(settings: Settings, console: Console) -> None:
     _print_baseline(settings, console)
     console.print(_lay_out_gates(settings, manifest["as_of"]))
     _print_place(settings, manifest, console)
-
-
-def show_quarantine(settings: Settings, load_id: str | None, limit: int, as_json: bool, console: Console) -> None:
-    """Print refused rows of one load, or how many rows are held for each load."""
-    files = [str(p) for p in settings.quarantine.rglob(f"{load_id or '*'}.parquet")]
-    if not files:
-        known = "" if load_id is None else f" of load {load_id}"
-        raise TanhuanError(f"There are no refused rows{known}.", "`tanhuan quarantine` without a load counts them all.")
-    with open_memory() as con:
-        rows = _fetch(con, _HELD_ROWS if load_id else _HELD_LOADS, {"files": files, "limit": limit})
-    if as_json:
-        console.print_json(json.dumps(rows, ensure_ascii=False, default=str))
-        return
-    for row in rows:
-        # What an upstream sent is text, whatever brackets it holds.
-        lines = (f"[bold]{name}[/] {escape(str(value))}" for name, value in row.items())
-        console.print("\n  ".join(lines), soft_wrap=True, highlight=False)
 
 
 def _read_manifest(settings: Settings) -> dict[str, Any]:
