@@ -48,8 +48,11 @@ def refresh_indicators() -> None:
     @task
     def gate() -> int:
         from tanhuan.gates.mart_gate import check_marts
+        from tanhuan.warehouse.changes import find_changes
 
         with night_step() as key:
+            # The gate asks for the cause of every change, so they are found first.
+            find_changes(settings)
             return len(check_marts(key, settings))
 
     @task(outlets=[PUBLISHED])

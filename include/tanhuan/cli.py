@@ -15,15 +15,19 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
+from tanhuan import cli_quarantine
 from tanhuan.errors import TanhuanError
 from tanhuan.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from tanhuan.bench_gates import GatesRequest
 
 app = typer.Typer(
     help="潭环 tanhuan: the nightly environmental data platform. 每夜拉取、把关、建模、发布。",
@@ -32,6 +36,7 @@ app = typer.Typer(
 )
 hj212_app = typer.Typer(help="HJ 212 报文 Packets of HJ 212.", no_args_is_help=True)
 app.add_typer(hj212_app, name="hj212")
+app.add_typer(cli_quarantine.app, name="quarantine")
 console = Console()
 
 KeyOption = Annotated[
@@ -229,24 +234,51 @@ def show(as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def gates(
+    date: Annotated[
+        str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="夜次 The night to tell of; the newest if none.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """两道闸门的结果 What the gates answered: writes the page of the last 14 nights and says where it is.
+
+    With --json one night as data: every table's state and loads, every check with counts and failing rows.
+    """
+    from tanhuan.gates.nights import read_night
+    from tanhuan.gates.page import summarise, write_page
+
+    settings = get_settings()
+    night = read_night(_read_day(date) if date else None, settings)
+    if as_json:
+        typer.echo(json.dumps(night.as_record(), ensure_ascii=False, indent=1))
+        return
+    index = write_page(settings)
+    page = index.with_name(f"{night.key}.html")
+    for sentence in (f"[bold]{night.key}[/]", *summarise(night)):
+        console.print(sentence, highlight=False, soft_wrap=True)
+    console.print(f"页面 page  {index}", highlight=False, soft_wrap=True)
+    if page.exists():
+        console.print(f"本夜 night {page}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def changes(
+    limit: Annotated[int, typer.Option(help="行数 Values to show.")] = 30,
+    as_json: JsonOption = False,
+) -> None:
+    """查看变化及原因 Show what the last publication changed against the one before, and why."""
+    from tanhuan.show_changes import show_changes
+
+    show_changes(get_settings(), limit, as_json, console)
+
+
+@app.command()
 def rebuild() -> None:
     """重建数仓 Make the private warehouse anew from the lake and publish it under the newest night's date."""
     from tanhuan.warehouse.rebuild import rebuild_warehouse
 
     publication = rebuild_warehouse(get_settings(), console)
     console.print(f"[green]✓[/] {publication.path}\n  content {publication.content_hash}")
-
-
-@app.command()
-def quarantine(
-    load_id: Annotated[str | None, typer.Argument(help="批次号 A load; if none is named, all are counted.")] = None,
-    limit: Annotated[int, typer.Option(help="行数 Rows to show.")] = 20,
-    as_json: JsonOption = False,
-) -> None:
-    """查看隔离区 Show refused rows as they were received, with every reason."""
-    from tanhuan.screen import show_quarantine
-
-    show_quarantine(get_settings(), load_id, limit, as_json, console)
 
 
 @app.command()
@@ -271,17 +303,33 @@ def standin(
 
 @app.command()
 def bench(
-    what: Annotated[list[str] | None, typer.Argument(help="项目 reading, packets; all if none is named.")] = None,
-    rows: Annotated[int, typer.Option(help="行数 Rows to read.")] = 2_000_000,
+    what: Annotated[list[str] | None, typer.Argument(help="项目 reading, gate, packets; all if none is named.")] = None,
+    rows: Annotated[
+        int | None, typer.Option(help="行数 Rows to read or to judge; 2 million and 1 million if none are named.")
+    ] = None,
     packets: Annotated[int, typer.Option(help="报文数 Packets to decode.")] = 200_000,
     threads: Annotated[int, typer.Option(help="线程 Threads of DuckDB.")] = 2,
+    seeds: Annotated[int, typer.Option(help="gates: 每类错误几次 How often each kind is tried.")] = 3,
+    nights: Annotated[int, typer.Option(help="gates: 净夜数 Clean nights beforehand.")] = 20,
+    table: Annotated[list[str] | None, typer.Option(help="gates: 只试这些表 Only these tables, or marts.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="gates: 只试这些错误 Only these kinds.")] = None,
+    base: Annotated[Path | None, typer.Option(help="gates: 净底存放处 Keep the clean base here for next time.")] = None,
+    gate1: Annotated[bool, typer.Option("--gate1", help="gates: 只试第一道闸门 Stop behind gate 1.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """测速 Measure this machine with the real code, beside plain DuckDB in the same run.
 
     reading: landed bytes to admitted Parquet, contract checks included, the suite's checks apart.
+    gate: gate 1 with every check and quarantine, in a process of its own whose memory is told; Great Expectations'
+    import apart. Beside it the same checks by hand in one pass of DuckDB, which finds the same rows.
     packets: decoding of HJ 212 on one core. Rows are made and thrown away; nothing of the installation is touched.
+    gates: no speed, and only if named: clean nights, then spoilt ones, and whether the gates notice. Takes long.
     """
+    if what == ["gates"]:
+        from tanhuan.bench_gates import GatesRequest
+
+        _bench_gates(GatesRequest(table or [], kind or [], seeds, nights, base, gate1), as_json)
+        return
     from tanhuan.bench import list_measures, show_measures
 
     measures = list_measures(what or [], rows, packets, threads, get_settings())
@@ -289,6 +337,20 @@ def bench(
         typer.echo(json.dumps([measure.as_record() for measure in measures], indent=1))
     else:
         show_measures(measures, console)
+
+
+def _bench_gates(request: GatesRequest, as_json: bool) -> None:
+    """Try the gates with spoilt nights; ends with 0 only if they hold."""
+    from tanhuan.bench_gates import try_gates
+    from tanhuan.mutations.report import show_report
+
+    report = try_gates(request, get_settings(), Console(stderr=True))
+    if as_json:
+        typer.echo(json.dumps(report.as_record(), ensure_ascii=False, indent=1))
+    else:
+        show_report(report, console)
+    if report.list_faults():
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -120,7 +120,12 @@ def test_drivers_before_duckdb_2_can_open_the_file(published: tuple[Settings, Pu
 def test_nothing_half_done_lies_beside_the_version(published: tuple[Settings, Publication]) -> None:
     settings, publication = published
     assert sorted(p.name for p in settings.published.iterdir()) == sorted([publication.version, "current"])
-    assert sorted(p.name for p in publication.path.iterdir()) == ["manifest.json", "parquet", "tanhuan.duckdb"]
+    assert sorted(p.name for p in publication.path.iterdir()) == [
+        "changes.json",
+        "manifest.json",
+        "parquet",
+        "tanhuan.duckdb",
+    ]
 
 
 def test_current_is_a_relative_link_so_that_the_folder_can_be_moved(

@@ -8,6 +8,7 @@ import duckdb
 
 from tanhuan import ledger
 from tanhuan.contracts import load_contracts
+from tanhuan.quarantine import mark_rows, read_act
 from tanhuan.settings import Settings
 
 _DDL = Path(__file__).parent / "sql" / "ops.sql"
@@ -47,9 +48,34 @@ select
 from events
 """
 
+_INSERT_RECONCILIATIONS = """
+insert into ops.ops_reconciliation by name
+select * from read_parquet($files)
+"""
+
+#: a night's last run stands, and the newest nights stay
+_FORGET_RECONCILIATIONS = """
+delete from ops.ops_reconciliation
+where
+    (night_date, recorded_at) not in (
+        select (night_date, max(recorded_at)) from ops.ops_reconciliation group by night_date
+    )
+    or night_date not in (select distinct night_date from ops.ops_reconciliation order by night_date desc limit $kept)
+"""
+
 _INSERT_QUARANTINE = """
-insert into ops.ops_quarantine
+insert into ops.ops_quarantine by name
 select load_id, table_name, source_file, source_row, row_json, reason_ids, detail, state from read_parquet($files)
+"""
+
+_INSERT_ACTS = """
+insert into ops.ops_quarantine_act
+select act_id, act, load_id, "table", rows, who, why, document, coalesce(accepted, []), result, recorded_at
+from read_json($files, columns = {
+    'act_id': 'VARCHAR', 'act': 'VARCHAR', 'load_id': 'VARCHAR', 'table': 'VARCHAR', 'rows': 'BIGINT',
+    'who': 'VARCHAR', 'why': 'VARCHAR', 'document': 'VARCHAR', 'accepted': 'VARCHAR[]', 'result': 'VARCHAR',
+    'recorded_at': 'TIMESTAMPTZ'
+})
 """
 
 _INSERT_PUBLICATIONS = """
@@ -77,8 +103,11 @@ def sync_ops(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
     con.execute("create table if not exists ops.seen (kind varchar, name varchar)")
     _tell_contracts(con)
     con.execute("begin")
+    # Before the loads: an act that is known then has its load among those that follow.
+    acts = _insert_unseen(con, "acts", _INSERT_ACTS, settings)
     loads = _insert_unseen(con, "loads", _INSERT_LOADS, settings)
-    _insert_unseen(con, "gates", _INSERT_GATES, settings)
+    gates = _insert_unseen(con, "gates", _INSERT_GATES, settings)
+    _insert_reconciliations(con, gates, settings)
     _insert_unseen(con, "publications", _INSERT_PUBLICATIONS, settings)
     _insert_unseen(con, "steps", _INSERT_STEPS, settings)
     refused = [
@@ -89,8 +118,17 @@ def sync_ops(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
     ]
     if refused:
         con.execute(_INSERT_QUARANTINE, {"files": [str(p) for p in refused]})
+    mark_rows(con, "ops.ops_quarantine", (read_act(name, settings) for name in acts))
     con.execute("commit")
     return loads
+
+
+def _insert_reconciliations(con: duckdb.DuckDBPyConnection, gates: list[str], settings: Settings) -> None:
+    """Add what the new runs of gate 2 compared; each left it beside its event."""
+    files = [settings.ledger / "gates" / f"{name}.parquet" for name in gates]
+    if compared := [str(path) for path in files if path.exists()]:
+        con.execute(_INSERT_RECONCILIATIONS, {"files": compared})
+        con.execute(_FORGET_RECONCILIATIONS, {"kept": settings.publications_kept})
 
 
 def _tell_contracts(con: duckdb.DuckDBPyConnection) -> None:

@@ -1,7 +1,7 @@
 """The publication: a directory that nobody has seen before, then one link switched. Readers never meet a lock.
 
-`published/<version>/` holds `tanhuan.duckdb`, `parquet/` and `manifest.json`; `published/current` points to the newest.
-A version, once there, is not changed.
+`published/<version>/` holds `tanhuan.duckdb`, `parquet/`, `manifest.json` and `changes.json` (what differs from the
+version before, and why); `published/current` points to the newest. A version, once there, is not changed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ from tanhuan import ledger
 from tanhuan.duck import open_warehouse
 from tanhuan.files import write_json
 from tanhuan.settings import Settings, now
+from tanhuan.warehouse.before import find_before
 from tanhuan.warehouse.build import hash_rules
+from tanhuan.warehouse.change_report import describe_changes
+from tanhuan.warehouse.changes import ensure_changes, list_left_out
+from tanhuan.warehouse.lineage import describe_rules
 from tanhuan.warehouse.load import list_missing_tables
 from tanhuan.warehouse.ops import sync_ops
 
@@ -56,11 +60,17 @@ def publish(key: dt.date, settings: Settings) -> Publication:
     building = settings.published / f"{_BUILDING}{version}"
     (building / "parquet").mkdir(parents=True)
     missing = list_missing_tables(key, settings)
+    before = find_before(settings)
+    ensure_changes(settings)
     with open_warehouse(settings) as con:
         sync_ops(con, settings)
         tables, ops = _copy_tables(con, building)
+        changes = {"version": version, "as_of": as_of.isoformat(), **describe_changes(con, before)}
+        left_out = list_left_out(con)
+    write_json(building / "changes.json", changes)
     manifest = {
         "version": version,
+        "version_before": changes["version_before"],
         "as_of": as_of.isoformat(),
         "night": key.isoformat(),
         "published_at": stamp.isoformat(),
@@ -68,7 +78,11 @@ def publish(key: dt.date, settings: Settings) -> Publication:
         "tables": tables,
         "ops": ops,
         "missing_tables": missing,
+        # Admitted after this version's load step: they explain what the next version changes.
+        "loads_left_out": left_out,
+        "changes": changes["total"],
         "rules_digest": hash_rules(settings.dbt_project),
+        "rules": describe_rules(settings),
         "code_revision": _read_revision(settings.project_root),
         "storage_version": _STORAGE_VERSION,
         "duckdb": duckdb.__version__,

@@ -14,6 +14,7 @@ from tanhuan.errors import TanhuanError
 from tanhuan.gates.mart_gate import check_marts
 from tanhuan.settings import Settings
 from tanhuan.warehouse.build import build
+from tanhuan.warehouse.changes import find_changes
 from tanhuan.warehouse.load import load_lake
 from tanhuan.warehouse.publish import Publication, publish
 
@@ -26,7 +27,11 @@ def rebuild_warehouse(settings: Settings, console: Console) -> Publication:
     """
     key = _find_newest_night(settings)
     _remove_warehouse(settings)
-    steps = (("load", lambda: load_lake(key, settings)), ("build", lambda: build(settings)))
+    steps = (
+        ("load", lambda: load_lake(key, settings)),
+        ("build", lambda: build(settings)),
+        ("changes", lambda: find_changes(settings)),
+    )
     for name, step in steps:
         console.print(f"  {name} … {step()}")
     console.print(f"  gate … {len(check_marts(key, settings))} checks passed")

@@ -22,7 +22,7 @@ create table if not exists ops.ops_load (
 );
 comment on table ops.ops_load is '每次拉取的去向：入湖、无变化或拒收。 What became of every pull: admitted, unchanged or refused.';
 comment on column ops.ops_load.night_date is '所属夜次（数据截至日）。 The night that pulled it.';
-comment on column ops.ops_load.kind is 'night 夜间例行，history 首次历史，restated 补报周期，backfill 申请回补，file 投递文件。 A night''s routine, first history, a closed period restated, a requested backfill or a dropped file.';
+comment on column ops.ops_load.kind is 'night 夜间例行，history 首次历史，restated 补报周期，backfill 申请回补，file 投递文件，release 隔离区放行。 A night''s routine, first history, a closed period restated, a requested backfill, a dropped file or rows released from quarantine.';
 comment on column ops.ops_load.form is '来件形式。 The form in which it came.';
 comment on column ops.ops_load.received_count is '收到的行（包、条）数，等于其后三项之和。 Rows or packets received: the sum of the next three.';
 comment on column ops.ops_load.admitted_count is '入湖行数。 Rows that entered the lake.';
@@ -64,7 +64,41 @@ create table if not exists ops.ops_quarantine (
     detail varchar,
     state varchar not null
 );
-comment on table ops.ops_quarantine is '隔离区：被拒收的原始行及原因。 Refused rows as received, with every reason.';
+-- A warehouse of an earlier version has the table without these.
+alter table ops.ops_quarantine add column if not exists acted_by varchar;
+alter table ops.ops_quarantine add column if not exists acted_at timestamptz;
+alter table ops.ops_quarantine add column if not exists why varchar;
+alter table ops.ops_quarantine add column if not exists document varchar;
+alter table ops.ops_quarantine add column if not exists released_as varchar;
+comment on table ops.ops_quarantine is '隔离区：被拒收的原始行、原因及现状。 Refused rows as received, with every reason and what became of them.';
+comment on column ops.ops_quarantine.source_row is '在来件中的行号；报文档案为字节位置。 The row in what came; in packet archives the byte offset.';
+comment on column ops.ops_quarantine.row_json is '收到的原样。 The row as it was received.';
+comment on column ops.ops_quarantine.detail is '整批拒收的原因，或解析失败的细节。 Why the whole batch was refused, or what could not be read.';
+comment on column ops.ops_quarantine.state is 'held 隔离中，released 已放行，dropped 已作废。 Held, released through the gate, or dropped.';
+comment on column ops.ops_quarantine.acted_by is '最后处置人。 Who last did something with it.';
+comment on column ops.ops_quarantine.why is '处置事由。 Why.';
+comment on column ops.ops_quarantine.document is '处置依据文号。 The document it rests on.';
+comment on column ops.ops_quarantine.released_as is '放行后入湖的批次号。 The load as which it entered after its release.';
+
+create table if not exists ops.ops_quarantine_act (
+    act_id varchar not null,
+    act varchar not null,
+    load_id varchar not null,
+    table_name varchar not null,
+    row_count bigint not null,
+    acted_by varchar not null,
+    why varchar not null,
+    document varchar,
+    accepted_check_ids varchar[] not null,
+    released_as varchar,
+    recorded_at timestamptz not null
+);
+comment on table ops.ops_quarantine_act is '隔离区的每一次处置：放行、作废或撤回。 Every act on quarantined rows: release, drop or reopen.';
+comment on column ops.ops_quarantine_act.act is 'release 放行，drop 作废，reopen 撤回。 What was done.';
+comment on column ops.ops_quarantine_act.load_id is '被拒收的批次。 The load whose rows were refused.';
+comment on column ops.ops_quarantine_act.row_count is '处置的行数。 Rows it concerns.';
+comment on column ops.ops_quarantine_act.accepted_check_ids is '为这些行豁免的检查。 Checks that were waived for these rows.';
+comment on column ops.ops_quarantine_act.released_as is '放行后入湖的批次号。 The load as which the rows entered.';
 
 create table if not exists ops.ops_publication (
     version varchar not null,
@@ -88,6 +122,68 @@ create table if not exists ops.ops_run_step (
 comment on table ops.ops_run_step is '每一夜每一步的耗时与成败。 How long each step of a night took and how it ended.';
 comment on column ops.ops_run_step.step is 'DAG与任务名。 DAG and task.';
 comment on column ops.ops_run_step.error is '失败的原因与下一步。 Why it failed and what to do.';
+
+create table if not exists ops.ops_change (
+    version_before varchar not null,
+    night_date date not null,
+    table_name varchar not null,
+    row_key varchar,
+    change varchar not null,
+    column_name varchar,
+    old_value varchar,
+    new_value varchar,
+    relative_change double,
+    change_count bigint not null,
+    is_closed_period boolean not null,
+    cause_kind varchar not null,
+    cause varchar,
+    recorded_at timestamptz not null
+);
+comment on table ops.ops_change is '与上一次发布相比的变化及其原因，保留最近若干次发布。 What differs from the publication before, and why; the last publications are kept.';
+comment on column ops.ops_change.version_before is '所比较的上一次发布。 The publication it is compared with.';
+comment on column ops.ops_change.night_date is '夜次（数据截至日）。 The night that brought the change.';
+comment on column ops.ops_change.table_name is '发布表。 Published table.';
+comment on column ops.ops_change.row_key is '该行主键（JSON）；空表示合计行。 Key of the row as JSON; empty on a line that only counts.';
+comment on column ops.ops_change.change is 'added 新增，removed 消失，changed 改变。 A row or column that is new, gone, or a value that changed.';
+comment on column ops.ops_change.column_name is '改变的列；整行新增或消失时为空。 Column that changed; empty if the whole row came or went.';
+comment on column ops.ops_change.old_value is '上一次发布的值；整行消失时为该行（JSON）。 Value published before; of a row that is gone the row as JSON.';
+comment on column ops.ops_change.new_value is '本次的值；整行新增时为该行（JSON）。 Value now; of a new row the row as JSON.';
+comment on column ops.ops_change.relative_change is '相对变化：(新值−旧值)/|旧值|，仅数值列。 Change relative to the old value, of numbers only.';
+comment on column ops.ops_change.change_count is '本行代表的变化数；逐值列出时为1。 How many values or rows this line stands for; 1 if it is told value by value.';
+comment on column ops.ops_change.is_closed_period is '所属时段是否在上一次发布的截至日之前已结束。 Whether its period had ended before the date of the publication before.';
+comment on column ops.ops_change.cause_kind is 'load 新批次，correction 更正，release 隔离放行，rule 规则，calendar 日期推移，unexplained 无原因。 A load, a correction, a release from quarantine, a rule, the calendar, or none found.';
+comment on column ops.ops_change.cause is '原因：批次号、更正编号、规则文件、到期的日期列。 The loads, corrections, rules or dated rows that explain it.';
+
+create table if not exists ops.compared (
+    version_before varchar not null
+);
+
+create table if not exists ops.ops_reconciliation (
+    reconciliation_id varchar not null,
+    table_name varchar not null,
+    row_key varchar not null,
+    left_name varchar,
+    left_value double,
+    right_name varchar,
+    right_value double,
+    difference double,
+    tolerance double,
+    is_within boolean not null,
+    night_date date not null,
+    recorded_at timestamptz not null
+);
+comment on table ops.ops_reconciliation is '勾稽核对：同一数值的两种算法，保留最近若干夜。 Two ways to one figure, compared by gate 2; the newest nights are kept.';
+comment on column ops.ops_reconciliation.reconciliation_id is '核对编号，见expectations/reconciliation/。 Which reconciliation, as in expectations/reconciliation/.';
+comment on column ops.ops_reconciliation.table_name is '所核对的发布表。 The published table that it is about.';
+comment on column ops.ops_reconciliation.row_key is '核对的主键（JSON）；只列不合规行的核对为该行。 Key compared, as JSON; of a reconciliation that only lists wrong rows, the row.';
+comment on column ops.ops_reconciliation.left_name is '左侧数值的来历。 What the left figure is.';
+comment on column ops.ops_reconciliation.right_name is '右侧数值的来历。 What the right figure is.';
+comment on column ops.ops_reconciliation.left_value is '左侧数值；空为无此项。 Left figure; empty if there is none.';
+comment on column ops.ops_reconciliation.right_value is '右侧数值；空为无此项。 Right figure; empty if there is none.';
+comment on column ops.ops_reconciliation.difference is '左侧减右侧。 Left less right.';
+comment on column ops.ops_reconciliation.tolerance is '允许的差值。 How far they may lie apart.';
+comment on column ops.ops_reconciliation.is_within is '是否在容差以内；每项核对保留全部超差及差值最大的若干键。 Whether they agree; kept are those that do not, and of the rest those furthest apart.';
+comment on column ops.ops_reconciliation.night_date is '夜次（数据截至日）。 The night that compared them.';
 
 create table if not exists ops.arrival_promise (
     table_name varchar not null,
