@@ -15,10 +15,9 @@ from typing import Any
 import duckdb
 
 from tanhuan import ledger
-from tanhuan.batch import Batch, Outcome
+from tanhuan.batch import Batch, Outcome, open_for
 from tanhuan.contracts import get_contract, tables_of
 from tanhuan.corrections import list_in_force, mark_suite
-from tanhuan.duck import bound_memory, open_memory
 from tanhuan.errors import BatchRefused, FeedIncomplete
 from tanhuan.forms import get_form
 from tanhuan.gates.log_text import GateRun, find_way_on, render_run
@@ -78,7 +77,7 @@ def admit_load(load: Load, settings: Settings) -> Outcome:
     contract = get_contract(load.table)
     with (
         tempfile.TemporaryDirectory(dir=settings.root, prefix=".admit-") as scratch,
-        open_memory(bound_memory(settings.gate_memory_mb, Path(scratch) / "spill")) as con,
+        open_for(load, Path(scratch), settings) as con,
     ):
         show_bindings(con, settings)
         corrections = list_in_force(contract, load.key, settings)

@@ -6,11 +6,13 @@ piece ends in exactly one place: received = admitted + quarantined + unchanged.
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import duckdb
@@ -18,14 +20,15 @@ import duckdb
 from tanhuan import ledger
 from tanhuan.contracts import Contract
 from tanhuan.corrections import Applied, Correction, answer_for, apply_corrections, list_drop_checks
-from tanhuan.duck import bound_memory
+from tanhuan.duck import bound_memory, open_memory, open_scratch
 from tanhuan.errors import TanhuanError
 from tanhuan.files import sync_and_rename
 from tanhuan.formats.rows import STAGED, UNREADABLE, Arrived, Form
-from tanhuan.gates.results import CheckResult, from_counts
+from tanhuan.gates.contract_checks import FEW_ROWS, make_days_check
+from tanhuan.gates.results import SAMPLES, CheckResult, from_counts
 from tanhuan.gates.source_gate import Accepted, judge, split_rows
 from tanhuan.gates.suites import Check, Suite
-from tanhuan.known import show_known
+from tanhuan.known import list_days, show_known
 from tanhuan.lake import lake_path, write_days, write_rows
 from tanhuan.landing import Load, list_payloads, read_receipt
 from tanhuan.ledger import SNAPSHOT
@@ -35,6 +38,12 @@ from tanhuan.terms import Terms, emptied_id, mark_older, share_id
 
 #: the partition of rows that have no readable day
 UNREADABLE_DAY = "unreadable"
+
+#: A load of which more bytes lie in landing (Parquet or zstandard: compressed in any case) is staged in a file. 16 MiB
+#: are about a million hours, for which memory still has room; a night brings a tenth of that and is quicker in memory.
+_BYTES_IN_MEMORY = 16 << 20
+#: what a batch in a file keeps of its memory while Great Expectations works: a sixth, which is 100 MB of 600
+_SHARE_OF_IDLE = 6
 
 
 @dataclass
@@ -79,6 +88,17 @@ class Outcome:
             f"{self.quarantined} quarantined + {self.unchanged} unchanged = {placed}"
         )
         return self
+
+
+@contextmanager
+def open_for(load: Load, scratch: Path, settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the database in which a landed load is staged and judged: in memory, or in a file if there is much of it."""
+    bound = bound_memory(settings.gate_memory_mb, scratch / "spill")
+    landed = sum(payload.path.stat().st_size for payload in list_payloads(load, settings))
+    # The file's name is the name of a catalog: not one of a table or a schema.
+    large = landed > _BYTES_IN_MEMORY
+    with open_scratch(scratch / "load.duckdb", bound) if large else open_memory(bound) as con:
+        yield con
 
 
 @dataclass
@@ -174,6 +194,7 @@ class Batch:
     def _keep_new(self, outcome: Outcome) -> None:
         """Create `batch`: the staged rows that are not known yet, each once, with `_duplicate`."""
         days = self._describe_days()
+        outcome.checks += self._find_lost_days(days)
         outcome.content = {day: text for day, text in days.items() if not self._is_known(day, text)}
         fresh = f"from {STAGED}"
         if len(outcome.content) < len(days):
@@ -271,6 +292,18 @@ class Batch:
         ).fetchall()
         return dict(found)
 
+    def _find_lost_days(self, came: dict[str, str]) -> list[CheckResult]:
+        """Return the answer for days that were asked for and brought nothing, if a day usually has many rows."""
+        if self.form.by_row or self.contract.mode == "snapshot":
+            return []
+        asked = list_days(*map(dt.date.fromisoformat, (self.load.first, self.load.last)))
+        lost = [day for day in asked if day not in came]
+        known = (ledger.read_day(self.load.table, day, self.settings) or {} for day in lost)
+        told = [*came.values(), *(state["content"] for state in known if "content" in state)]
+        if median([int(text.partition(":")[0]) for text in told]) < FEW_ROWS:
+            return []
+        return [from_counts(make_days_check(self.contract), len(asked), len(lost), lost[:SAMPLES])]
+
     def _day(self) -> str:
         if self.contract.mode == "snapshot":
             return f"'{SNAPSHOT}'"
@@ -307,8 +340,8 @@ class Batch:
         judged = self._count(STAGED) if self.form.by_row else fresh
         corrected = answer_for(outcome.corrections, self._count(STAGED), self.terms is not None)
         unmeant = refused - self._count_kept_out(outcome)
-        with outcome.time("gate"):
-            prepare = [*bound_memory(self.settings.gate_memory_mb // 2, self.scratch / "spill-gate"), *shown]
+        with outcome.time("gate"), self._make_room() as megabytes:
+            prepare = [*bound_memory(megabytes, self.scratch / "spill-gate"), *shown]
             accepted = Accepted(pattern, prepare, is_whole=not self.form.by_row) if pattern else None
             verdict = judge(self.contract, self.suite, [*corrected, *checks], judged, unmeant, accepted, parameters)
         outcome.checks += verdict.results
@@ -327,6 +360,26 @@ class Batch:
         outcome.notes += self._compare_snapshots(files)
         outcome.files = {day: self._move_into_lake(day, file) for day, file in files.items()}
         return outcome
+
+    @contextmanager
+    def _make_room(self) -> Iterator[int]:
+        """Give how many megabytes Great Expectations may hold: half of what the batch has.
+
+        A batch in a file needs none meanwhile and leaves it its own: of ten million rows a median holds every value.
+        """
+        own = self.settings.gate_memory_mb
+        [(in_file,)] = self.con.execute(
+            "select path is not null from duckdb_databases() where database_name = current_database()"
+        ).fetchall()
+        if not in_file:
+            yield own // 2
+            return
+        idle = own // _SHARE_OF_IDLE
+        self.con.execute(f"set memory_limit = '{idle}MB'")
+        try:
+            yield own + own // 2 - idle
+        finally:
+            self.con.execute(f"set memory_limit = '{own}MB'")
 
     def _count_kept_out(self, outcome: Outcome) -> int:
         """Return how many rows nothing but a reviewed correction refused: they are no sign of a broken batch."""

@@ -37,6 +37,21 @@ def open_memory(prepare: Sequence[str] = ()) -> Iterator[duckdb.DuckDBPyConnecti
 
 
 @contextmanager
+def open_scratch(file: Path, prepare: Sequence[str] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database of its own in a new file, which belongs in a folder that is thrown away; `prepare`: as above.
+
+    For rows that memory may not hold: a file is compressed, and what memory has no room for is read again. A table in
+    memory is spilled as it is, at ten times the size.
+    """
+    with duckdb.connect(str(file), config=_OPTIONS) as con:
+        _set_time_zone(con)
+        # Nobody opens the file again.
+        for statement in ("pragma disable_checkpoint_on_shutdown", *prepare):
+            con.execute(statement)
+        yield con
+
+
+@contextmanager
 def open_warehouse(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open `warehouse.duckdb`; only the refresh writes to it."""
     settings.root.mkdir(parents=True, exist_ok=True)

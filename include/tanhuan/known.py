@@ -55,8 +55,12 @@ def _list_days(days: list[str]) -> list[str]:
     if not days:
         return []
     first, last = (dt.date.fromisoformat(day) for day in (min(days), max(days)))
-    start = first - dt.timedelta(days=DAYS_BACK)
-    return [(start + dt.timedelta(days=n)).isoformat() for n in range((last - start).days + 1)]
+    return list_days(first - dt.timedelta(days=DAYS_BACK), last)
+
+
+def list_days(first: dt.date, last: dt.date) -> list[str]:
+    """Return all days from one to another as ISO texts."""
+    return [(first + dt.timedelta(days=n)).isoformat() for n in range((last - first).days + 1)]
 
 
 def _write_known(con: duckdb.DuckDBPyConnection, contract: Contract, files: list[str], target: Path) -> bool:

@@ -9,9 +9,11 @@ import datetime as dt
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from tanhuan import ledger
 from tanhuan.contracts import Contract, Restatement, get_contract, tables_of
+from tanhuan.corrections import list_in_force, mark_suite
 from tanhuan.duck import open_memory
 from tanhuan.errors import ShortAnswer, TanhuanError
 from tanhuan.feeds.upstream import ExportForm, NotModified, Upstream
@@ -97,7 +99,8 @@ def land_load(upstream: Upstream, load: Load, settings: Settings) -> int:
     arrival = Arrival(load, settings, upstream.base)
     if load.form == PAGES:
         try:
-            return write_pages(arrival, upstream.fetch_pages(contract, first, last, _known_etag(contract, settings)))
+            etag = _known_etag(contract, load.key, settings)
+            return write_pages(arrival, upstream.fetch_pages(contract, first, last, etag))
         except NotModified:
             arrival.not_modified = True
             return arrival.close()
@@ -117,7 +120,7 @@ def plan_loads(contract: Contract, key: dt.date, settings: Settings) -> list[Loa
     past = _choose_form(contract, settings.history_form, settings)
     history = [
         new_load(contract, key, first, last, "history", past)
-        for first, last in _history_months(contract, window_start)
+        for first, last in _cut_history(contract, window_start)
         if settings.load_history and not _is_loaded(contract, "history", first, settings)
     ]
     restated = [
@@ -138,15 +141,21 @@ def _is_loaded(contract: Contract, kind: Kind, first: dt.date, settings: Setting
     return ledger.read_day(contract.table, ledger.period_key(kind, first), settings) is not None
 
 
-def _history_months(contract: Contract, window_start: dt.date) -> Iterator[tuple[dt.date, dt.date]]:
-    """Yield the history a contract asks for, cut into months, ending before the night's own window."""
+def _cut_history(contract: Contract, window_start: dt.date) -> Iterator[tuple[dt.date, dt.date]]:
+    """Yield the history a contract asks for, cut into months or years, ending before the night's own window."""
     for period in contract.history:
         first = period.from_
         end = min(period.to or window_start, window_start - dt.timedelta(days=1))
         while first <= end:
-            next_month = (first.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
-            yield first, min(end, next_month - dt.timedelta(days=1))
-            first = next_month
+            following = _begin_next(first, period.by)
+            yield first, min(end, following - dt.timedelta(days=1))
+            first = following
+
+
+def _begin_next(day: dt.date, by: Literal["month", "year"]) -> dt.date:
+    if by == "year":
+        return dt.date(day.year + 1, 1, 1)
+    return (day.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
 
 
 def _restated_periods(contract: Contract, key: dt.date) -> Iterator[tuple[dt.date, dt.date]]:
@@ -166,12 +175,13 @@ def _last_closed(rule: Restatement, key: dt.date) -> tuple[dt.date, dt.date]:
     return last.replace(day=1, month=last.month - months + 1), last
 
 
-def _known_etag(contract: Contract, settings: Settings) -> str | None:
+def _known_etag(contract: Contract, night: str, settings: Settings) -> str | None:
     """Return what the upstream called the snapshot we have, if the same rules have judged it."""
     if contract.mode != "snapshot":
         return None
     state = ledger.read_day(contract.table, SNAPSHOT, settings) or {}
-    same_rules = state.get("suite") == load_source_suite(contract, settings).digest
+    corrections = list_in_force(contract, night, settings)
+    same_rules = state.get("suite") == mark_suite(load_source_suite(contract, settings), corrections).digest
     return state.get("etag") if same_rules else None
 
 

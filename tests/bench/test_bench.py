@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from tanhuan.bench import gate, list_measures, show_measures
+from tanhuan.bench import Measure, gate, list_measures, show_measures
 from tanhuan.bench.gate import measure_gate
 from tanhuan.bench.packets import measure_packets
 from tanhuan.bench.reading import measure_reading
 from tanhuan.cli import app
 from tanhuan.errors import TanhuanError
+from tanhuan.landing import Load
 from tanhuan.settings import Settings, get_settings
 
 ROWS, PACKETS = 5_000, 200
@@ -40,10 +44,28 @@ def test_packets_have_no_floor_since_duckdb_cannot_read_them() -> None:
     assert told["ratio_to_floor"] is None
 
 
+@pytest.fixture(scope="module")
+def gate_figures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Measure, dict[str, Any], list[Path]]]:
+    """Measure the gate once: its figures, what its process told, and what is left of it."""
+    told: list[dict[str, Any]] = []
+    run_gate = gate._run_gate
+
+    def run_and_note(load: Load, settings: Settings) -> dict[str, Any]:
+        told.append(run_gate(load, settings))
+        return told[-1]
+
+    own = Settings(home=tmp_path_factory.mktemp("gate"), upstream_url=None, _env_file=None)  # type: ignore[call-arg]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gate, "_run_gate", run_and_note)
+        yield measure_gate(ROWS, own), told[-1], list(own.root.iterdir())
+
+
 @pytest.mark.slow
-def test_the_gate_tells_its_checks_its_memory_and_what_the_same_took_by_hand(home: Settings) -> None:
+def test_the_gate_tells_its_checks_its_memory_and_what_the_same_took_by_hand(
+    gate_figures: tuple[Measure, dict[str, Any], list[Path]],
+) -> None:
     """That gate and hand-written pass find the same rows for every check is asserted by the measure itself."""
-    told = measure_gate(ROWS, home).as_record()
+    told = gate_figures[0].as_record()
     assert (told["name"], told["amount"], told["unit"]) == ("gate", ROWS, "rows")
     assert set(told["steps"]) == {"check", "write", "gate", "quarantine"}
     checks, failing, imported, peak, writing = told["others"].values()
@@ -54,15 +76,17 @@ def test_the_gate_tells_its_checks_its_memory_and_what_the_same_took_by_hand(hom
     assert imported > 0
     assert 100 < peak < 1024
     assert writing > told["floor_s"]
-    assert list(home.root.iterdir()) == [], "nothing of the installation is touched"
+    assert gate_figures[2] == [], "nothing of the installation is touched"
 
 
 @pytest.mark.slow
 def test_a_gate_that_finds_other_rows_than_the_hand_written_pass_has_no_figure(
-    home: Settings, monkeypatch: pytest.MonkeyPatch
+    gate_figures: tuple[Measure, dict[str, Any], list[Path]], home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counts = gate._count_rows
-    monkeypatch.setattr(gate, "_count_rows", lambda *args: counts(*args) | {"SRC-SH-080": 0})
+    """Made rows are always the same, so the answer of the first run stands for that of another, but for one count."""
+    found = gate_figures[1]["found"]
+    answer = gate_figures[1] | {"found": found | {"SRC-SH-080": found["SRC-SH-080"] - 1}}
+    monkeypatch.setattr(gate, "_run_gate", lambda *_: answer)
     with pytest.raises(AssertionError, match=r"other rows were found.*SRC-SH-080"):
         measure_gate(ROWS, home)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from tanhuan.batch import Batch
+from tanhuan.batch import Batch, open_for
 from tanhuan.bench.measures import Measure, land_file, take_time, throw_away
 from tanhuan.contracts import Contract, get_contract
 from tanhuan.duck import open_memory
@@ -31,15 +31,18 @@ def measure_reading(form: str, rows: int, threads: int, settings: Settings) -> M
         threads: how many DuckDB may use.
     """
     contract = get_contract(_TABLE)
-    with throw_away(settings) as own, open_memory() as con:
-        con.execute(f"set threads = {int(threads)}")
+    with throw_away(settings) as own:
         load = new_load(contract, _FIRST_DAY, _FIRST_DAY, _FIRST_DAY + dt.timedelta(days=_DAYS - 1), "history", form)
-        file = _land_made_rows(con, Arrival(load, own, None), rows)
-        floor = take_time(lambda: _copy_plainly(con, contract, file, own.root / "floor.parquet"))
+        with open_memory([f"set threads = {int(threads)}"]) as con:
+            file = _land_made_rows(con, Arrival(load, own, None), rows)
+            floor = take_time(lambda: _copy_plainly(con, contract, file, own.root / "floor.parquet"))
         suite = load_source_suite(contract, own)
         contract_only = replace(suite, checks=tuple(c for c in suite.checks if c.failing is not None))
-        batch = Batch(con, load, contract, get_form(form, own), contract_only, own, own.root / "scratch")
-        outcome = batch.admit()
+        scratch = own.root / "scratch"
+        scratch.mkdir()
+        with open_for(load, scratch, own) as con:
+            con.execute(f"set threads = {int(threads)}")
+            outcome = Batch(con, load, contract, get_form(form, own), contract_only, own, scratch).admit()
         assert outcome.admitted == rows, f"{outcome.admitted} of {rows} made rows were admitted: {outcome.reason}"
         steps = {name: took for name, took in outcome.seconds.items() if name != "gate"}
     return Measure(f"reading {form}", rows, "rows", sum(steps.values()), floor, steps)

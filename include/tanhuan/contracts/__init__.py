@@ -83,15 +83,16 @@ class DayColumn(_Strict):
 
 
 class Period(_Strict):
-    """Dates of history to load first; without `to` it reaches up to the night's own window."""
+    """Dates of history to load first, a load a month or year; without `to` it reaches up to the night's own window."""
 
     from_: dt.date
     to: dt.date | None = None
+    by: Literal["month", "year"] = "month"
 
     @model_validator(mode="before")
     @classmethod
     def _rename(cls, data: dict) -> dict:
-        return {"from_": data["from"], "to": data.get("to")} if "from" in data else data
+        return {**{k: v for k, v in data.items() if k != "from"}, "from_": data["from"]} if "from" in data else data
 
 
 class Restatement(_Strict):

@@ -76,7 +76,23 @@ def list_contract_checks(contract: Contract) -> list[Check]:
 
 
 #: of so few rows a day the number says nothing
-_FEW_ROWS = 20
+FEW_ROWS = 20
+
+
+def make_days_check(contract: Contract) -> Check:
+    """Return the check that every day that was asked for brought rows, where a day usually has many (G14).
+
+    Only who knows what was asked for can answer it, so it is no expectation.
+    """
+    check = _contract_check(
+        contract,
+        "DAYS",
+        "",
+        "所请求的日期中有的整日没有一行数据，请向数据提供方核实是否漏报，补齐后回补（backfill）",
+        "days were asked for and not one row of them came; ask the source, and pull these days again (backfill)",
+        action="flag",
+    )
+    return replace(check, level="batch", failing=None)
 
 
 def _check_volume(contract: Contract) -> Check:
@@ -92,7 +108,7 @@ def _check_volume(contract: Contract) -> Check:
     query = (
         f"WITH arrived AS (SELECT {day} AS day, count(*) AS row_count FROM {{batch}} GROUP BY 1), before AS ({before}) "
         "SELECT day, row_count, rows_before FROM arrived, before "
-        f"WHERE rows_before >= {_FEW_ROWS} AND abs(row_count - rows_before) > {contract.volume_tolerance} * rows_before"
+        f"WHERE rows_before >= {FEW_ROWS} AND abs(row_count - rows_before) > {contract.volume_tolerance} * rows_before"
     )
     return _batch_check(
         contract,
@@ -134,24 +150,27 @@ def _query_final_rows(contract: Contract) -> str:
     final = " AND ".join(f"old.{name} = '{value}'" for name, value in contract.settled.when.items())
     keys = ", ".join(f"new.{name}" for name in contract.key)
     return (
-        f"SELECT {keys}, {_list_changes(contract, 'old', 'new')} AS changes FROM {{batch}} AS new "
+        f"SELECT {keys}, {_list_changes(contract, 'old', 'new')} AS changes FROM (SELECT * FROM {{batch}}) AS new "
         f"INNER JOIN {SCHEMA}.{contract.table} AS old USING ({', '.join(contract.key)}) "
         f"WHERE {final} AND old._row_hash <> new._row_hash::VARCHAR"
     )
 
 
 def _query_documents(contract: Contract, by: list[str]) -> str:
-    """Rows of known documents that are other, gone or more than they were."""
+    """Rows of known documents that are other, gone or more than they were; or changed in nothing but their document."""
     keys, table = ", ".join(contract.key), f"{SCHEMA}.{contract.table}"
     place = ", ".join(f"coalesce(old.{name}, new.{name}) AS {name}" for name in contract.key)
-    same = " AND ".join(f"old.{name} IS NOT DISTINCT FROM new.{name}" for name in by)
+    same, others = (
+        " AND ".join(f"old.{name} IS NOT DISTINCT FROM new.{name}" for name in names)
+        for names in (by, [name for name in contract.names if name not in (*contract.key, *by)])
+    )
     return (
         f"SELECT {place}, CASE WHEN new._row_hash IS NULL THEN 'gone' WHEN old._row_hash IS NULL THEN 'added' "
         f"ELSE {_list_changes(contract, 'old', 'new')} END AS changes "
         f"FROM {table} AS old FULL JOIN (SELECT * FROM {{batch}}) AS new USING ({keys}) "
         f"WHERE (old._row_hash IS NOT NULL AND new._row_hash IS NULL) "
         f"OR (old._row_hash IS NULL AND ({_coalesce('new', by)}) IN (SELECT ({_coalesce(None, by)}) FROM {table})) "
-        f"OR (old._row_hash <> new._row_hash::VARCHAR AND {same})"
+        f"OR (old._row_hash <> new._row_hash::VARCHAR AND (({same}) OR ({others})))"
     )
 
 

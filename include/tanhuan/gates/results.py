@@ -69,12 +69,15 @@ def from_great_expectations(check: Check, raw: dict[str, Any]) -> CheckResult:
     found = raw.get("result") or {}
     error = next((i["exception_message"] for i in _exceptions(raw) if i.get("raised_exception")), None)
     samples = found.get("partial_unexpected_list") or found.get("details", {}).get("unexpected_rows") or []
-    observed = error or found.get("observed_value")
+    observed, count = error or found.get("observed_value"), found.get("unexpected_count")
+    if error is None and count is None and isinstance(observed, int | str) and str(observed).isdigit():
+        # Of a query what is observed is how many rows it found.
+        observed, count = None, int(str(observed))
     percent = found.get("unexpected_percent")
     return _result(
         check,
         bool(raw["success"]),
-        found.get("unexpected_count"),
+        count,
         None if percent is None else round(percent / 100, 6),
         None if observed is None else str(observed)[:_OBSERVED_CHARS],
         [_write_sample(s) for s in samples[:SAMPLES]],

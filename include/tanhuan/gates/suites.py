@@ -34,7 +34,7 @@ class Suite:
     @property
     def known_tables(self) -> list[str]:
         """The tables of the lake that the checks look at beside the batch, as `known.<table>`."""
-        texts = [c.failing or "" for c in self.checks] + [str(c.expectation) for c in self.checks]
+        texts = [c.failing or str((c.expectation or {}).get("kwargs")) for c in self.checks]
         return sorted({table for text in texts for table in re.findall(rf"\b{SCHEMA}\.(\w+)", text)})
 
     def at(self, level: str) -> list[Check]:
