@@ -225,8 +225,9 @@ def summarise_loads(filters: Filters, limit: int, settings: Settings) -> list[di
 
     files = list_files(settings, filters.table, filters.load_id)
     if not files:
-        fits = "" if filters == Filters() else " that fit"
-        raise TanhuanError(f"There are no refused rows{fits}.", "`tanhuan quarantine list` without options lists all.")
+        if filters != Filters():
+            raise TanhuanError("There are no refused rows that fit.", "`tanhuan quarantine list` lists all.")
+        raise TanhuanError("There are no refused rows. 隔离区为空。", "`tanhuan gates` shows what the gates answered.")
     first, last = filters.nights
     files = [f for f in files if (first or "") <= f.parent.name.removeprefix("dt=") <= (last or "9999")]
     if filters.reason is None and filters.state is None:
@@ -438,21 +439,16 @@ def _fetch(con: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, Any
 
 
 def _print_loads(rows: list[dict[str, Any]], limit: int) -> None:
-    table = Table(title="隔离批次 loads with refused rows, newest first", title_justify="left", box=None)
-    for name in ("批次 load", "夜次 night"):
-        table.add_column(name, no_wrap=True)
-    for name in ("行 rows", "在押 held", "放行 released", "作废 dropped"):
-        table.add_column(name, justify="right")
-    table.add_column("主要原因 foremost reasons", overflow="fold", ratio=1)
+    _say("[bold]隔离批次 loads with refused rows, newest first[/]")
     for row in rows:
-        reasons = "\n".join(f"{found['id']} × {found['rows']:,} {found['zh']}" for found in row["reasons"])
-        told = reasons or row["detail"] or ""
-        counts = (f"{row[name]:,}" for name in ("rows", "held", "released", "dropped"))
-        table.add_row(row["load_id"], str(row["night"]), *counts, escape(told))
-    console.print(table)
+        states = f"在押 held {row['held']:,}  放行 released {row['released']:,}  作废 dropped {row['dropped']:,}"
+        _say(f"\n[bold]{row['load_id']}[/]  夜次 night {row['night']}  {row['rows']:,} 行 rows  ({states})")
+        reasons = [f"{found['id']} × {found['rows']:,} {found['zh']}" for found in row["reasons"]]
+        for told in reasons or [row["detail"] or ""]:
+            _say(f"  {escape(told)}")
     if len(rows) == limit:
         console.print(f"[dim]只列最新 {limit} 批 only the newest {limit}; --limit for more[/]")
-    console.print("下一步 next: tanhuan quarantine show LOAD", highlight=False)
+    _say("\n下一步 next: tanhuan quarantine show LOAD")
 
 
 def _print_load(held: dict[str, Any]) -> None:

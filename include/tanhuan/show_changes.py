@@ -56,9 +56,9 @@ def show_changes(settings: Settings, limit: int, as_json: bool, console: Console
     if not changes["tables"]:
         console.print("[green]✓[/] 无变化 Nothing has changed.")
         return
-    console.print(_lay_out_causes(changes["causes"]))
+    _print_causes(changes["causes"], console)
     console.print(_lay_out_tables(changes["tables"]))
-    console.print(_lay_out_values(changes["changes"][:limit]))
+    _print_values(changes["changes"][:limit], console)
     shown = min(limit, changes["listed"])
     console.print(
         f"\n指标与专题变化 {changes['total']} 项，列出 {shown} 项。 {shown} of {changes['total']} shown;", end=" "
@@ -73,19 +73,16 @@ def _new_table(title: str, *columns: str) -> Table:
     return table
 
 
-def _lay_out_causes(causes: list[dict[str, Any]]) -> Table:
-    table = _new_table(
-        "原因 causes", "原因 cause", "变化\nchanges", "其中已结束时段\nin closed periods", "来源 what", "表 tables"
-    )
+def _print_causes(causes: list[dict[str, Any]], console: Console) -> None:
+    console.print("[bold]原因 causes[/]")
     for cause in causes:
-        table.add_row(
-            _KINDS[cause["cause_kind"]],
-            f"{cause['changes']:,}",
-            f"{cause['in_closed_periods']:,}",
-            escape(cause["cause"] or "–"),
-            ", ".join(cause["tables"]),
-        )
-    return table
+        counts = f"{cause['changes']:,} 项 changes, 已结束时段 in closed periods {cause['in_closed_periods']:,}"
+        for line in (
+            f"{_KINDS[cause['cause_kind']]}  {counts}",
+            f"  表 tables {', '.join(cause['tables'])}",
+            f"  来源 from {escape(cause['cause'] or '–')}",
+        ):
+            console.print(line, soft_wrap=True, highlight=False)
 
 
 def _lay_out_tables(tables: dict[str, dict[str, int]]) -> Table:
@@ -95,21 +92,16 @@ def _lay_out_tables(tables: dict[str, dict[str, int]]) -> Table:
     return table
 
 
-def _lay_out_values(changes: list[dict[str, Any]]) -> Table:
-    table = _new_table(
-        "\n指标与专题 indicators and marts", "表 table", "行 row", "列 column", "值 value", "变化 %", "原因 cause"
-    )
+def _print_values(changes: list[dict[str, Any]], console: Console) -> None:
+    console.print("\n[bold]指标与专题 indicators and marts[/]")
     for change in changes:
         moved = change["relative_change"]
-        table.add_row(
-            change["table_name"],
-            " ".join(str(v) for v in json.loads(change["row_key"]).values()) if change["row_key"] else "–",
-            change["column_name"] or _CHANGES[change["change"]],
-            escape(_describe_value(change)),
-            "–" if moved is None else f"{100 * moved:+,.1f}",
-            _KINDS[change["cause_kind"]] + (" [dim](已结束 closed)[/]" if change["is_closed_period"] else ""),
-        )
-    return table
+        row = " ".join(str(v) for v in json.loads(change["row_key"]).values()) if change["row_key"] else "–"
+        place = f"{change['table_name']} {row} {change['column_name'] or _CHANGES[change['change']]}"
+        share = "" if moved is None else f" ({100 * moved:+,.1f} %)"
+        closed = " [dim](已结束 closed)[/]" if change["is_closed_period"] else ""
+        line = f"{escape(place)}: {escape(_describe_value(change))}{share}  {_KINDS[change['cause_kind']]}{closed}"
+        console.print(line, soft_wrap=True, highlight=False)
 
 
 def _describe_value(change: dict[str, Any]) -> str:

@@ -128,6 +128,18 @@ def test_rows_that_a_query_found_are_kept_as_json_of_bounded_length() -> None:
     assert choose_columns([sample], (), result.columns)[:2] == ["station_code", "hours"]
 
 
+def test_a_check_that_could_not_be_answered_lets_nothing_in() -> None:
+    check = make_check("C-1", level="batch", action="flag", query="select * from {batch}")
+    error = {"raised_exception": True, "exception_message": "OutOfMemoryException: 700 MB used"}
+    result = from_great_expectations(check, {"success": False, "exception_info": {"x": error}})
+    assert result.refuses_batch
+    assert result.observed == "OutOfMemoryException: 700 MB used"
+    assert result.zh.startswith("检查未能完成")
+    told = {"success": False, "result": {"observed_value": 3, "details": {"unexpected_rows": [{"a": 1}] * 3}}}
+    assert not from_great_expectations(check, told).refuses_batch
+    assert from_great_expectations(check, told).failed_rows == 3
+
+
 def test_values_without_columns_are_counted() -> None:
     samples = [read_sample(text, "batch") for text in ("2026-01-14", "2026-01-14", "2026-04-11")]
     assert count_texts(samples) == [("", "2026-01-14 ×2"), ("", "2026-04-11")]

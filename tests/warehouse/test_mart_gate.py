@@ -86,7 +86,7 @@ _APART = {
     "REC-AIR-050": "update mart_air_period set good_days = good_days - 1 where period_kind = 'year'",
     "REC-AIR-060": "update mart_air_period set o3_percentile_ug_m3 = o3_percentile_ug_m3 + 1",
     "REC-AIR-070": "update mart_air_period set heavy_days = heavy_days + 1 where period_kind = 'month'",
-    "REC-AIR-080": "update fct_air_city_day set category_level = category_level + 1 where is_judged and category_level < 6",
+    "REC-AIR-080": "update fct_air_city_day set category_level = category_level + 1 where category_level < 6",
     "REC-CR-010": "update mart_enterprise_credit set penalty_cny = penalty_cny + 1 where penalty_count > 0",
     "REC-CR-020": "update dim_enterprise set credit_rank = credit_rank + 1 where credit_rank < 5",
     "REC-CR-030": "delete from fct_penalty where rowid = (select min(rowid) from fct_penalty)",

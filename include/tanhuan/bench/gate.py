@@ -86,7 +86,7 @@ def _run_by_hand(load: Load, suite: Suite, settings: Settings) -> tuple[dict[str
     """Return how many rows each check finds, the seconds that took, and those of writing two files besides."""
     contract, form = get_contract(load.table), get_form(load.form, settings)
     found: dict[str, int] = {}
-    # The gate has half as much again for Great Expectations.
+    # As much as the gate has together with Great Expectations.
     bound = bound_memory(settings.gate_memory_mb * 3 // 2, settings.root / "spill-by-hand")
     with open_scratch(settings.root / "by-hand.duckdb", bound) as con:
         form.stage(con, contract, list_payloads(load, settings))

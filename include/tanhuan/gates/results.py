@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from tanhuan.gates.samples import read_sample
@@ -75,12 +75,24 @@ def from_great_expectations(check: Check, raw: dict[str, Any]) -> CheckResult:
         observed, count = None, int(str(observed))
     percent = found.get("unexpected_percent")
     return _result(
-        check,
+        _refuse_unanswered(check) if error else check,
         bool(raw["success"]),
         count,
         None if percent is None else round(percent / 100, 6),
         None if observed is None else str(observed)[:_OBSERVED_CHARS],
         [_write_sample(s) for s in samples[:SAMPLES]],
+    )
+
+
+def _refuse_unanswered(check: Check) -> Check:
+    """What nobody could answer lets nothing in, whatever the check would have done."""
+    return replace(
+        check,
+        action="refuse_batch",
+        severity="critical",
+        zh=f"检查未能完成（见观测值），整批拒收；请修正检查或加大 TANHUAN_GATE_MEMORY_MB。原意：{check.zh}",
+        en="the check could not be answered (see what was observed), so nothing enters; mend the check or raise "
+        f"TANHUAN_GATE_MEMORY_MB. It asks: {check.en}",
     )
 
 
