@@ -138,9 +138,9 @@ def count_air(day: str) -> Counter[str]:
 @pytest.mark.parametrize(
     ("day", "received", "admitted", "quarantined"),
     [
-        ("20190101", 32_872, 32_872, 0),
+        pytest.param("20190101", 32_872, 32_872, 0, marks=pytest.mark.slow),
         ("20190424", 34_422, 34_377, 45),
-        ("20190601", 29_750, 29_750, 0),
+        pytest.param("20190601", 29_750, 29_750, 0, marks=pytest.mark.slow),
         ("20190823", 1_465, 1_465, 0),
     ],
 )
