@@ -28,6 +28,9 @@ from tanhuan.settings import Settings
 from tests.conftest import Upstream, change_settings, settings_for
 from tests.faults import processes
 
+#: long: run by make test-all
+pytestmark = pytest.mark.slow
+
 TABLES = tables_of("monitoring")
 REQUEST = new_request("monitoring", "2025-12-01", "2025-12-21", "a platform without its archive", "the test")
 #: shares of the work after which it is killed; few in the fast set

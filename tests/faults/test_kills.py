@@ -24,6 +24,9 @@ from tanhuan.warehouse.publish import publish
 from tests.conftest import NIGHTS, Upstream, copy_installation, settings_for
 from tests.faults import processes
 
+#: long: run by make test-all
+pytestmark = pytest.mark.slow
+
 KEY = NIGHTS[-1]
 #: a full build takes no less
 BUILD_S = 4.0

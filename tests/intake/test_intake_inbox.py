@@ -26,6 +26,9 @@ from tanhuan.settings import Settings
 from tests.conftest import Upstream, land_table
 from tests.intake.installation import drop, lake_rows, quarantined_rows, read_days, read_files, take_dropped
 
+#: long: run by make test-all
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).parent / "data"
 PACKETS = Path(__file__).parents[1] / "formats" / "hj212" / "data"
 WATER = DATA / "cnemc_surface_water_api_json_2020-05-08_2021-04-05.tar.gz"
