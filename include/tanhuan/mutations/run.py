@@ -173,6 +173,12 @@ def _forget_judgement(table: str, days: tuple[str, ...], own: Settings) -> None:
 @contextmanager
 def open_trials(base: Base, gate1_only: bool) -> Iterator[Trials]:
     """Give a place to try kinds in, beside the base so that files can be linked; it is empty afterwards."""
-    logging.getLogger("tanhuan").setLevel(logging.CRITICAL)
-    with tempfile.TemporaryDirectory(dir=base.before.root.parent, prefix=".trial-") as scratch:
-        yield Trials(base, Path(scratch), gate1_only)
+    # Every trial would log a whole gate run; what follows the trials logs as before.
+    log = logging.getLogger("tanhuan")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with tempfile.TemporaryDirectory(dir=base.before.root.parent, prefix=".trial-") as scratch:
+            yield Trials(base, Path(scratch), gate1_only)
+    finally:
+        log.setLevel(level)
