@@ -20,7 +20,7 @@ import duckdb
 from tanhuan import ledger
 from tanhuan.contracts import Contract
 from tanhuan.corrections import Applied, Correction, answer_for, apply_corrections, list_drop_checks
-from tanhuan.duck import bound_memory, open_memory, open_scratch
+from tanhuan.duck import bound_memory, open_memory, open_scratch, quote
 from tanhuan.errors import TanhuanError
 from tanhuan.files import sync_and_rename
 from tanhuan.formats.rows import STAGED, UNREADABLE, Arrived, Form
@@ -260,7 +260,7 @@ class Batch:
         news = "_last_hash" if self.form.supersedes else "if(_duplicate, null, _row_hash::varchar)"
         latest = "null::varchar"
         if known_files:
-            listed = ", ".join("'" + file.replace("'", "''") + "'" for file in known_files)
+            listed = ", ".join(map(quote, known_files))
             matches = " and ".join(f"known.{name} is not distinct from ranked.{name}" for name in self.contract.key)
             latest = (
                 "(select max_by(known._row_hash::varchar, (known._load_id, known._source_file, known._source_row)) "

@@ -27,7 +27,7 @@ from tanhuan.errors import TanhuanError
 from tanhuan.settings import Settings, get_settings
 
 if TYPE_CHECKING:
-    from tanhuan.bench_gates import GatesRequest
+    from tanhuan.mutations.bench import GatesRequest
 
 app = typer.Typer(
     help="潭环 tanhuan: the nightly environmental data platform. 每夜拉取、把关、建模、发布。",
@@ -326,7 +326,7 @@ def bench(
     gates: no speed, and only if named: clean nights, then spoilt ones, and whether the gates notice. Takes long.
     """
     if what == ["gates"]:
-        from tanhuan.bench_gates import GatesRequest
+        from tanhuan.mutations.bench import GatesRequest
 
         _bench_gates(GatesRequest(table or [], kind or [], seeds, nights, base, gate1), as_json)
         return
@@ -341,7 +341,7 @@ def bench(
 
 def _bench_gates(request: GatesRequest, as_json: bool) -> None:
     """Try the gates with spoilt nights; ends with 0 only if they hold."""
-    from tanhuan.bench_gates import try_gates
+    from tanhuan.mutations.bench import try_gates
     from tanhuan.mutations.report import show_report
 
     report = try_gates(request, get_settings(), Console(stderr=True))

@@ -17,13 +17,23 @@ _OPTIONS: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
+def quote(value: object) -> str:
+    """Return a scalar, text or path as an SQL literal, for the places where DuckDB takes no parameter."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    return "'" + str(value).replace("'", "''") + "'"
+
+
 def bound_memory(megabytes: int, spill: Path) -> list[str]:
     """Return the statements that keep a database within its memory; what it cannot hold goes to the folder `spill`.
 
     The folder must be no other database's; DuckDB's own choice would be the working directory.
     """
-    quoted = str(spill).replace("'", "''")
-    return [f"set memory_limit = '{megabytes}MB'", f"set temp_directory = '{quoted}'"]
+    return [f"set memory_limit = '{megabytes}MB'", f"set temp_directory = {quote(spill)}"]
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import duckdb
 
 from tanhuan import ledger
 from tanhuan.contracts import Contract, get_contract
+from tanhuan.duck import quote
 from tanhuan.lake import write_rows
 from tanhuan.settings import Settings
 
@@ -39,7 +40,7 @@ def show_known(
         contract = get_contract(table)
         file = scratch / f"{table}.parquet"
         held = _write_known(con, contract, _list_files(contract, days, settings), file)
-        source = f"read_parquet('{_quoted(file)}')" if held else f"(select {_list_nothing(contract)}) where false"
+        source = f"read_parquet({quote(file)})" if held else f"(select {_list_nothing(contract)}) where false"
         statements.append(f"create view {SCHEMA}.{table} as select * from {source}")
         con.execute(statements[-1])
     return statements
@@ -67,7 +68,7 @@ def _write_known(con: duckdb.DuckDBPyConnection, contract: Contract, files: list
     if not files:
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
-    listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+    listed = ", ".join(map(quote, files))
     kept = ", ".join(f"'{name}'" for name in (*contract.names, "_load_id"))
     day = "try_cast(dt as date)" if contract.mode == "window" else "null::date"
     write_rows(
@@ -91,7 +92,3 @@ def _write_known(con: duckdb.DuckDBPyConnection, contract: Contract, files: list
 def _list_nothing(contract: Contract) -> str:
     columns = [(c.name, c.type) for c in contract.columns] + [("business_date", "DATE"), ("_row_hash", "VARCHAR")]
     return ", ".join(f"null::{kind} as {name}" for name, kind in columns)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from tanhuan.duck import quote
 from tanhuan.files import sync_and_rename, temporary_name
 from tanhuan.settings import Settings
 
@@ -26,7 +27,7 @@ def lake_path(table: str, day: str, load_id: str, settings: Settings) -> Path:
 def write_rows(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:
     """Write a query's rows to a Parquet file that appears whole or not at all."""
     temporary = temporary_name(target)
-    con.execute(f"copy ({query}) to '{_quoted(temporary)}' ({_FORMAT})")
+    con.execute(f"copy ({query}) to {quote(temporary)} ({_FORMAT})")
     sync_and_rename(temporary, target)
 
 
@@ -42,15 +43,9 @@ def write_days(con: duckdb.DuckDBPyConnection, columns: str, rows: str, day: str
     def write_day(name: str) -> Path:
         file = scratch / f"{name}.parquet"
         with con.cursor() as own:
-            own.execute(
-                f"copy (select {columns} from {rows} where {day} = date '{name}') to '{_quoted(file)}' ({_FORMAT})"
-            )
+            own.execute(f"copy (select {columns} from {rows} where {day} = date '{name}') to {quote(file)} ({_FORMAT})")
         return file
 
     [(threads,)] = con.execute("select current_setting('threads')").fetchall()
     with ThreadPoolExecutor(max_workers=threads) as pool:
         return dict(zip(days, pool.map(write_day, days), strict=True))
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import duckdb
 
 from tanhuan import ledger
+from tanhuan.duck import quote
 from tanhuan.formats.rows import PLACE, RECEIVED, UNREADABLE, find_originals
 from tanhuan.lake import write_rows
 from tanhuan.landing import Load
@@ -75,7 +76,6 @@ def write_refused(
     target = quarantine_path(load, settings)
     refused = "len(_refused_by) > 0"
     received = RECEIVED if batch_reason else find_originals(con, f"{judged} where {refused}")
-    detail = "null" if batch_reason is None else "'" + batch_reason.replace("'", "''") + "'"
     which = refused if batch_reason is None else "true"
     write_rows(
         con,
@@ -83,7 +83,7 @@ def write_refused(
         with refused as (
             select
                 judged._source_file, judged._source_row, judged._ordinal, received._raw, judged._refused_by,
-                {detail}::varchar as detail
+                {quote(batch_reason)}::varchar as detail
             from {judged} as judged
             left join {received} as received using ({PLACE})
             where {which}

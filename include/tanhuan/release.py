@@ -18,7 +18,7 @@ from tanhuan import ledger
 from tanhuan.admit import admit_load, show_bindings
 from tanhuan.batch import Outcome
 from tanhuan.contracts import Contract, get_contract
-from tanhuan.duck import open_memory
+from tanhuan.duck import open_memory, quote
 from tanhuan.errors import TanhuanError
 from tanhuan.forms import NDJSON, PAGES, PARQUET, get_form
 from tanhuan.gates.suites import load_source_suite
@@ -355,7 +355,7 @@ def _read_again(con: duckdb.DuckDBPyConnection, load: Load, contract: Contract, 
         arrived = get_form(load.form, settings).stage(own, contract, list_payloads(load, settings))
         unsaid = {c.name: c.unsaid for c in contract.columns if c.name not in arrived.columns and c.unsaid}
         values = ", ".join(
-            f"{c.name}: {c.name if c.name in arrived.columns else _quote(unsaid.get(c.name))}" for c in contract.columns
+            f"{c.name}: {c.name if c.name in arrived.columns else quote(unsaid.get(c.name))}" for c in contract.columns
         )
         own.execute("create temp table place (source_file varchar, source_row bigint, ordinal bigint)")
         own.executemany(
@@ -386,10 +386,6 @@ def _read_again(con: duckdb.DuckDBPyConnection, load: Load, contract: Contract, 
             "pull the days again (docs/runbooks/backfill.md), then mark the held rows as dropped.",
         )
     return "row_text"
-
-
-def _quote(text: str | None) -> str:
-    return "null" if text is None else "'" + text.replace("'", "''") + "'"
 
 
 def _conclude(outcome: Outcome, terms: Terms, event: dict[str, Any], settings: Settings) -> Released:

@@ -19,7 +19,7 @@ import duckdb
 
 from tanhuan.bench.measures import Measure, land_file, take_time, throw_away
 from tanhuan.contracts import get_contract
-from tanhuan.duck import bound_memory, open_memory, open_scratch
+from tanhuan.duck import bound_memory, open_memory, open_scratch, quote
 from tanhuan.formats.rows import STAGED
 from tanhuan.forms import PARQUET, get_form
 from tanhuan.gates.checks import Check
@@ -66,7 +66,7 @@ def _land_faulty_rows(rows: int, settings: Settings) -> Load:
     made = settings.root / "made"
     with open_memory(bound_memory(settings.gate_memory_mb, settings.root / "spill")) as con:
         con.execute(
-            f"copy ({_FAULTY_ROWS}) to '{_quoted(made)}' (format parquet)",
+            f"copy ({_FAULTY_ROWS}) to {quote(made)} (format parquet)",
             {"rows": rows, "series": _SERIES, "first": _FIRST_DAY},
         )
     land_file(Arrival(load, settings, None), made)
@@ -120,12 +120,8 @@ def _count_found(con: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> dic
 
 def _write(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
     for name in ("accepted", "refused"):
-        file = _quoted(folder / f"{name}.parquet")
-        con.execute(f"copy {name} to '{file}' (format parquet, compression zstd)")
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
+        file = quote(folder / f"{name}.parquet")
+        con.execute(f"copy {name} to {file} (format parquet, compression zstd)")
 
 
 #: hours of outlets with a flow, oxygen and two pollutants, whose totals are mean × flow. One row in a hundred has one

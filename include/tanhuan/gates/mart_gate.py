@@ -28,7 +28,7 @@ def check_marts(key: dt.date, settings: Settings) -> list[CheckResult]:
     """
     stamp = now()
     name = f"{stamp:%Y%m%dT%H%M%S%f}-marts"
-    with tempfile.TemporaryDirectory(prefix="tanhuan-gate-") as folder:
+    with tempfile.TemporaryDirectory(dir=settings.root, prefix=".gate-") as folder:
         suites = _prepare_suites(key, stamp, name, Path(folder), settings)
         found = _ask(suites, key, settings)
     results = [r for table in found.values() for r in table]

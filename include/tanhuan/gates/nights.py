@@ -16,7 +16,7 @@ from typing import Any
 from tanhuan import ledger
 from tanhuan.contracts import FEEDS, load_contracts, tables_of
 from tanhuan.errors import TanhuanError
-from tanhuan.gates.results import GRAVITY, SAMPLES
+from tanhuan.gates.results import GRAVITY, SAMPLES, CheckResult
 from tanhuan.gates.suites import load_mart_suites, load_source_suite
 from tanhuan.settings import Settings
 
@@ -59,23 +59,10 @@ class ActAnswer:
 
 
 @dataclass(frozen=True)
-class CheckAnswer:
+class CheckAnswer(CheckResult):
     """A check in a night, over all loads of its table; `loads` are those in which it failed."""
 
-    id: str
-    level: str
-    severity: str
-    action: str
-    passed: bool
-    failed_rows: int | None
-    failed_share: float | None
-    observed: str | None
-    samples: list[str]
-    columns: list[str]
-    zh: str
-    en: str
-    source: str
-    loads: list[str]
+    loads: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

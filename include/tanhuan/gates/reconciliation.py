@@ -19,6 +19,7 @@ import duckdb
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from tanhuan.duck import quote
 from tanhuan.errors import PublicationRefused, TanhuanError
 from tanhuan.gates.checks import Action, Check
 from tanhuan.gates.suites import Suite
@@ -129,7 +130,7 @@ def compare(
     found = [Compared(r, folder / f"{r.id}.parquet") for r in reconciliations]
     for one in found:
         try:
-            con.execute(f"copy ({select_rows(one.reconciliation, night)}) to '{_quote(one.path)}' (format parquet)")
+            con.execute(f"copy ({select_rows(one.reconciliation, night)}) to {quote(one.path)} (format parquet)")
         except duckdb.Error as exc:
             raise PublicationRefused(
                 f"gate 2 refused the publication of {night}: {one.reconciliation.id} cannot be asked: {exc}",
@@ -149,14 +150,13 @@ def keep_evidence(
     con.execute(
         f"copy (select date '{night.isoformat()}' as night_date, *, "
         f"timestamptz '{recorded_at.isoformat()}' as recorded_at from ({parts})) "
-        f"to '{_quote(path)}' (format parquet, compression zstd)"
+        f"to {quote(path)} (format parquet, compression zstd)"
     )
 
 
 def _select_evidence(one: Compared) -> str:
-    r, rows = one.reconciliation, f"read_parquet('{_quote(one.path)}')"
-    names = [f"{side.zh} {side.en}".replace("'", "''") if side else None for side in (r.left, r.right)]
-    left, right = ("null::varchar" if name is None else f"'{name}'" for name in names)
+    r, rows = one.reconciliation, f"read_parquet({quote(one.path)})"
+    left, right = (quote(f"{side.zh} {side.en}" if side else None) + "::varchar" for side in (r.left, r.right))
     identity = f"'{r.id}' as reconciliation_id, '{r.table}' as table_name"
     if r.failing:
         key, order = "to_json(found)", ""
@@ -201,7 +201,7 @@ def as_check(compared: Compared) -> Check:
     if r.left and r.right:
         zh += f"（left_value：{r.left.zh}；right_value：{r.right.zh}）"
         en += f" (left_value: {r.left.en}; right_value: {r.right.en})"
-    rows = f"read_parquet('{_quote(compared.path)}')"
+    rows = f"read_parquet({quote(compared.path)})"
     failing = (
         f"SELECT * FROM {rows}"
         if r.failing
@@ -245,7 +245,3 @@ def select_rows(reconciliation: Reconciliation, night: dt.date) -> str:
 def _of_night(sql: str, night: dt.date) -> str:
     """Return the query of a night so that it may stand in brackets, even if its last line is a comment."""
     return sql.strip().rstrip(";").replace("$night", f"date '{night.isoformat()}'") + "\n"
-
-
-def _quote(path: Path) -> str:
-    return str(path).replace("'", "''")

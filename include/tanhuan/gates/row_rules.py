@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tanhuan.duck import quote
 from tanhuan.gates.suites import Check
 
 #: how the query of a row check begins; what follows is true for a failing row
@@ -32,15 +33,6 @@ def compile_failing(check: Check) -> str:
     if unknown := sorted(set(kwargs) - set(known)):
         raise KeyError(f"{check.id}: {kind} has no row form with {', '.join(unknown)}; use only {', '.join(known)}")
     return compiled(kwargs)
-
-
-def quote(value: Any) -> str:
-    """Return a SQL literal for a JSON scalar."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return repr(value)
-    return "'" + str(value).replace("'", "''") + "'"
 
 
 def _null(kwargs: dict[str, Any]) -> str:

@@ -8,10 +8,11 @@ from typing import Any
 import duckdb
 
 from tanhuan.contracts import Contract
+from tanhuan.duck import quote
 from tanhuan.formats.rows import PLACE, find_originals
 from tanhuan.gates import results as answers
 from tanhuan.gates.results import CheckResult
-from tanhuan.gates.row_rules import compile_failing, quote
+from tanhuan.gates.row_rules import compile_failing
 from tanhuan.gates.suites import Check, Suite
 
 

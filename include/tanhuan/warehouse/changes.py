@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from tanhuan.contracts import load_contracts
-from tanhuan.duck import open_warehouse
+from tanhuan.duck import open_warehouse, quote
 from tanhuan.gates.suites import load_mart_suites
 from tanhuan.settings import Settings, now
 from tanhuan.warehouse.before import Before, find_before
@@ -110,8 +110,7 @@ def list_left_out(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 @contextmanager
 def _attach(con: duckdb.DuckDBPyConnection, before: Before) -> Iterator[None]:
-    file = str(before.path / "tanhuan.duckdb").replace("'", "''")
-    con.execute(f"attach '{file}' as {PUBLISHED} (read_only)")
+    con.execute(f"attach {quote(before.path / 'tanhuan.duckdb')} as {PUBLISHED} (read_only)")
     con.execute("begin")
     try:
         yield

@@ -28,6 +28,7 @@ SMALL = (
     "AH-HOUR-PLUS",
     "AH-TEXT-IN-NUMBER",
     "AH-STATION-DROPPED",
+    "AH-DAY-DROPPED",
     "AH-DUPLICATE-OTHER",
 )
 GENTLE = Kind.model_validate(
