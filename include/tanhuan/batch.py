@@ -24,7 +24,7 @@ from tanhuan.duck import bound_memory, open_memory, open_scratch, quote
 from tanhuan.errors import TanhuanError
 from tanhuan.files import sync_and_rename
 from tanhuan.formats.rows import STAGED, UNREADABLE, Arrived, Form
-from tanhuan.gates.contract_checks import FEW_ROWS, make_days_check
+from tanhuan.gates.contract_checks import make_days_check
 from tanhuan.gates.results import SAMPLES, CheckResult, from_counts
 from tanhuan.gates.source_gate import Accepted, judge, split_rows
 from tanhuan.gates.suites import Check, Suite
@@ -301,7 +301,7 @@ class Batch:
         lost = [day for day in asked if day not in came]
         known = (ledger.read_day(self.load.table, day, self.settings) or {} for day in lost)
         told = [*came.values(), *(state["content"] for state in known if "content" in state)]
-        if median([int(text.partition(":")[0]) for text in told]) < FEW_ROWS:
+        if median([int(text.partition(":")[0]) for text in told]) < self.contract.volume_min_rows:
             return []
         return [from_counts(make_days_check(self.contract), len(asked), len(lost), lost[:SAMPLES])]
 

@@ -310,7 +310,7 @@ def bench(
     packets: Annotated[int, typer.Option(help="报文数 Packets to decode.")] = 200_000,
     threads: Annotated[int, typer.Option(help="线程 Threads of DuckDB.")] = 2,
     seeds: Annotated[int, typer.Option(help="gates: 每类错误几次 How often each kind is tried.")] = 3,
-    nights: Annotated[int, typer.Option(help="gates: 净夜数 Clean nights beforehand.")] = 20,
+    nights: Annotated[int, typer.Option(min=2, help="gates: 净夜数 Clean nights beforehand.")] = 20,
     table: Annotated[list[str] | None, typer.Option(help="gates: 只试这些表 Only these tables, or marts.")] = None,
     kind: Annotated[list[str] | None, typer.Option(help="gates: 只试这些错误 Only these kinds.")] = None,
     base: Annotated[Path | None, typer.Option(help="gates: 净底存放处 Keep the clean base here for next time.")] = None,

@@ -8,6 +8,7 @@ has been admitted is there, and empty. Work does not grow with history.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,6 +23,12 @@ from tanhuan.settings import Settings
 SCHEMA = "known"
 #: how many days before its own a batch may look back: two weeks have every weekday twice
 DAYS_BACK = 14
+_MENTIONED = re.compile(rf"\b{SCHEMA}\.(\w+)")
+
+
+def find_known(*texts: str) -> list[str]:
+    """Return the tables that SQL mentions as `known.<table>`, sorted."""
+    return sorted({table for text in texts for table in _MENTIONED.findall(text)})
 
 
 def show_known(

@@ -122,7 +122,8 @@ class Contract(_Strict):
     new for `stale_after_hours` it counts as stale. `may_be_empty`: an answer without a row is an answer.
     `paging` is how its pages are asked for.
     `settled` says what does not change any more once it is admitted. `volume_tolerance` is the share by which the rows
-    of a day, or of a snapshot, may differ from what came before without a person being told.
+    of a day, or of a snapshot, may differ from what came before without a person being told; where fewer than
+    `volume_min_rows` come, their number says nothing.
     """
 
     table: str
@@ -135,6 +136,7 @@ class Contract(_Strict):
     mode: Literal["window", "snapshot"]
     settled: Settled | None = None
     volume_tolerance: float = 0.5
+    volume_min_rows: int = 20
     may_be_empty: bool = False
     paging: Literal["page", "cursor"] = "page"
     late_window_days: int = 0

@@ -75,10 +75,6 @@ def list_contract_checks(contract: Contract) -> list[Check]:
     return checks
 
 
-#: of so few rows a day the number says nothing
-FEW_ROWS = 20
-
-
 def make_days_check(contract: Contract) -> Check:
     """Return the check that every day that was asked for brought rows, where a day usually has many (G14).
 
@@ -108,7 +104,8 @@ def _check_volume(contract: Contract) -> Check:
     query = (
         f"WITH arrived AS (SELECT {day} AS day, count(*) AS row_count FROM {{batch}} GROUP BY 1), before AS ({before}) "
         "SELECT day, row_count, rows_before FROM arrived, before "
-        f"WHERE rows_before >= {FEW_ROWS} AND abs(row_count - rows_before) > {contract.volume_tolerance} * rows_before"
+        f"WHERE rows_before >= {contract.volume_min_rows} "
+        f"AND abs(row_count - rows_before) > {contract.volume_tolerance} * rows_before"
     )
     return _batch_check(
         contract,

@@ -7,7 +7,6 @@ key, days asked for — becomes a check by itself, so that it is not written twi
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from tanhuan.contracts import Contract
 from tanhuan.files import read_json
 from tanhuan.gates.checks import Check
 from tanhuan.gates.contract_checks import list_contract_checks
-from tanhuan.known import SCHEMA
+from tanhuan.known import find_known
 from tanhuan.settings import Settings
 
 
@@ -34,8 +33,7 @@ class Suite:
     @property
     def known_tables(self) -> list[str]:
         """The tables of the lake that the checks look at beside the batch, as `known.<table>`."""
-        texts = [c.failing or str((c.expectation or {}).get("kwargs")) for c in self.checks]
-        return sorted({table for text in texts for table in re.findall(rf"\b{SCHEMA}\.(\w+)", text)})
+        return find_known(*(c.failing or str((c.expectation or {}).get("kwargs")) for c in self.checks))
 
     def at(self, level: str) -> list[Check]:
         """Return the checks of one level."""

@@ -42,7 +42,7 @@ _MARKER = "base.json"
 
 
 @dataclass
-class NightAnswer:
+class CleanNight:
     """What the gates said on one clean night: the refused loads, and every check that failed, by table."""
 
     night: str
@@ -60,7 +60,7 @@ class Base:
     after: Settings
     night: dt.date
     loads: dict[str, Load]
-    nights: list[NightAnswer]
+    nights: list[CleanNight]
 
     @contextmanager
     def copy_without(self, table: str | None, scratch: Path) -> Iterator[Settings]:
@@ -102,7 +102,7 @@ def open_base(folder: Path, settings: Settings, night: dt.date, nights: int, tel
         _settings_at(folder / "after", settings),
         dt.date.fromisoformat(told["night"]),
         {table: Load(**load) for table, load in told["loads"].items()},
-        [NightAnswer(**answer) for answer in told["nights"]],
+        [CleanNight(**answer) for answer in told["nights"]],
     )
 
 
@@ -165,9 +165,9 @@ def _land_night(key: dt.date, own: Settings) -> list[Load]:
         return [load for feed in FEEDS for load in land_feed(feed, key, reachable).check()]
 
 
-def _judge_night(key: dt.date, loads: list[Load], own: Settings) -> NightAnswer:
+def _judge_night(key: dt.date, loads: list[Load], own: Settings) -> CleanNight:
     """Take a landed night through both gates; nothing is raised for a refused batch, it is told."""
-    answer = NightAnswer(key.isoformat())
+    answer = CleanNight(key.isoformat())
     for load in loads:
         outcome = admit_load(load, own)
         answer.batches += 1

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import duckdb
 
-from tanhuan.contracts import Column, Contract, get_contract, load_contracts
+from tanhuan.contracts import Column, Contract, get_contract
 from tanhuan.duck import open_memory
 from tanhuan.forms import PAGES
-from tanhuan.known import show_known
+from tanhuan.known import find_known, show_known
 from tanhuan.landing import Arrival, Load, list_payloads, new_load
 from tanhuan.mutations.catalogue import Kind
 from tanhuan.settings import Settings
 
 #: columns of `rows` that are not sent
 _OWN = ("_no", "_day")
-_KNOWN = re.compile(r"\bknown\.(\w+)")
 
 
 class NoPlaceError(Exception):
@@ -49,7 +47,7 @@ def send_spoilt(kind: Kind, seed: int, load: Load, night: dt.date, own: Settings
     """
     with _show_rows(load, kind.shown_as, own) as con:
         give_chance(con, seed, night)
-        if tables := sorted({name for name in _KNOWN.findall(kind.sql) if name in load_contracts()}):
+        if tables := find_known(kind.sql):
             scratch = own.root / f".known-{load.table}"
             show_known(con, tables, [night.isoformat()], scratch, own)
         con.execute(kind.sql)
@@ -97,9 +95,7 @@ def _day(contract: Contract) -> str:
     """Return the business day of a row, as intake reads it."""
     if contract.day is None:
         return "null::date"
-    # A label at the end of the hour: 00:00 belongs to the day before.
-    shift = " - interval 1 hour" if contract.day.label == "end" else ""
-    return f"cast(try_cast({contract.day.column} as timestamptz){shift} as date)"
+    return f"cast(try_cast({contract.day.column} as timestamptz){contract.day.shift} as date)"
 
 
 def _count_changed(con: duckdb.DuckDBPyConnection) -> int:

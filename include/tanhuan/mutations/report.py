@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tanhuan.mutations.base import NightAnswer
+from tanhuan.mutations.base import CleanNight
 from tanhuan.mutations.catalogue import Kind
 from tanhuan.mutations.run import Trial
 
@@ -36,7 +36,7 @@ class Report:
 
     kinds: Sequence[Kind]
     trials: Sequence[Trial]
-    nights: Sequence[NightAnswer]
+    nights: Sequence[CleanNight]
 
     @property
     def score(self) -> float | None:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from tanhuan.contracts import get_contract, load_contracts
 from tanhuan.errors import TanhuanError
-from tanhuan.mutations.base import Base, NightAnswer, describe_base, open_base
+from tanhuan.mutations.base import Base, CleanNight, describe_base, open_base
 from tanhuan.mutations.catalogue import MARTS, Kind, read_kinds
 from tanhuan.mutations.compare import Answers, list_news
 from tanhuan.mutations.report import Report, show_report
@@ -172,7 +172,7 @@ def make_report(*results: str, expect: str = "flagged") -> Report:
     kind = GENTLE.model_copy(update={"expect": expect})
     trials = [Trial(kind.id, kind.table, seed, result) for seed, result in enumerate(results)]  # type: ignore[arg-type]
     failing = [{"gate": 1, "table": "air_hour", "id": "SRC-1", "action": "flag", "rows": 3}]
-    return Report([kind], trials, [NightAnswer("2025-12-30", batches=20, failing=failing)] * 2)
+    return Report([kind], trials, [CleanNight("2025-12-30", batches=20, failing=failing)] * 2)
 
 
 def test_the_score_counts_what_changes_a_figure() -> None:
@@ -185,7 +185,7 @@ def test_the_score_counts_what_changes_a_figure() -> None:
 def test_an_error_a_noticed_harmless_change_and_a_refused_clean_night_are_faults() -> None:
     assert len(make_report("error").list_faults()) == 1
     assert "nothing is wrong" in make_report("flagged", expect="passed").list_faults()[0]
-    refused = replace(make_report("flagged"), nights=[NightAnswer("2025-12-30", refused=["permit: why"])])
+    refused = replace(make_report("flagged"), nights=[CleanNight("2025-12-30", refused=["permit: why"])])
     assert refused.list_faults() == ["clean night 2025-12-30 was refused: permit: why"]
 
 
