@@ -28,6 +28,7 @@ TABLES = (
     "blacklist",
     "emission_base",
     "reduction_project",
+    "source_check",
 )
 ACTIONS = {
     Finding.VALID: "admit",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tanhuan.contracts import load_contracts
+from tanhuan.settings import TIME_ZONE, get_settings
 from tanhuan.standards.identifiers import is_valid_permit_no, is_valid_uscc
 from tanhuan.standin.city import City
 from tanhuan.standin.platform import Platform
@@ -75,7 +78,7 @@ def test_references_between_tables_hold(platform: Platform) -> None:
     outlets = {(row["permit_no"], row["outlet_code"]) for row in rows_of(platform, "permit_outlet")}
     assert {permit_no for permit_no, _ in outlets} == permits
     assert {row["permit_no"] for row in rows_of(platform, "execution_report")} == permits
-    for table in ("permit_limit", "permit_annual_limit", "device_binding"):
+    for table in ("permit_limit", "permit_annual_limit", "device_binding", "source_check"):
         assert {(row["permit_no"], row["outlet_code"]) for row in rows_of(platform, table)} <= outlets, table
     for table in ("credit_evaluation", "credit_repair", "penalty", "blacklist", "hazardous_waste_balance"):
         assert {row["uscc"] for row in rows_of(platform, table)} <= holders, table
@@ -84,6 +87,12 @@ def test_references_between_tables_hold(platform: Platform) -> None:
     assert {(row["source_code"], row["pollutant_id"]) for row in projects} <= bases
     ids = {row["project_id"] for row in projects}
     assert {row["project_id"] for row in rows_of(platform, "reduction_evidence")} <= ids
+    items: dict[str, set[str]] = {}
+    for row in rows_of(platform, "accounting_quantity"):
+        items.setdefault(row["item_kind"], set()).add(row["item_code"])
+    assert items["project"] <= ids
+    assert items["growth"] == COUNTIES
+    assert {tuple(code.split("/")) for code in items["estimate"]} <= outlets
 
 
 def test_the_plans_two_projects_stand_with_their_tonnes(platform: Platform) -> None:
@@ -117,6 +126,106 @@ def test_projects_are_of_every_kind_and_evidence_has_gaps(platform: Platform) ->
     uncommissioned = {row["project_id"] for row in projects if row["commissioned_date"] is None}
     assert uncommissioned
     assert not uncommissioned & kinds.keys()
+
+
+def test_a_failed_check_is_made_good_within_two_days(platform: Platform) -> None:
+    checks = rows_of(platform, "source_check")
+    passed: dict[tuple[str, str, str], list[dt.datetime]] = {}
+    for row in checks:
+        if row["is_passed"]:
+            passed.setdefault((row["permit_no"], row["outlet_code"], row["factor_code"]), []).append(row["checked_at"])
+    failed = [row for row in checks if row["is_passed"] is False]
+    assert {row["check_kind"] for row in failed} == {"calibration", "standard_check"}
+    for row in failed:
+        moments = passed[row["permit_no"], row["outlet_code"], row["factor_code"]]
+        after = min((m for m in moments if m > row["checked_at"]), default=None)
+        before = max(m for m in moments if m < row["checked_at"])
+        assert before >= row["checked_at"] - dt.timedelta(hours=24)
+        assert after is None or after <= row["checked_at"] + dt.timedelta(hours=40)
+    for row in checks:
+        manual = row["check_kind"] == "manual"
+        assert manual == (row["is_passed"] is None) == (row["manual_kg"] is not None) == (row["sample_count"] == 4)
+
+
+def test_every_outlet_is_compared_once_a_quarter_and_never_in_days_to_come(platform: Platform) -> None:
+    counted: Counter[tuple[str, str, str, int, int]] = Counter()
+    for row in rows_of(platform, "source_check"):
+        at = row["checked_at"].astimezone(TIME_ZONE)
+        assert row["checked_at"] <= platform.now()
+        if row["check_kind"] == "comparison":
+            counted[row["permit_no"], row["outlet_code"], row["factor_code"], at.year, (at.month - 1) // 3] += 1
+    monitored = {key[:3] for key in counted}
+    whole = [(2025, 0), (2025, 1), (2025, 2), (2025, 3), (2026, 0), (2026, 1), (2026, 2)]
+    assert set(counted.values()) == {1}
+    assert all((*outlet, *quarter) in counted for outlet in monitored for quarter in whole)
+
+
+#: formulas of the account, as 环办综合函〔2022〕350号 has them, for what the stand-in's projects report
+FORMULAS: dict[str, Callable[[dict[str, float]], float]] = {
+    "wwtp_volume": lambda t: (t["q_y"] - t["q_0"]) * (t["c_in"] - t["c_out"]) / 100,
+    "wwtp_upgrade": lambda t: t["q_0"] * (t["c_out_0"] - t["c_out_y"]) / 100,
+    "network": lambda t: t["q"] * (t["c_in_y"] - t["c_in_0"]) / 100 - t["added_out"],
+    "reclaimed_water": lambda t: t["q_reuse"] * t["c_out"] / 100,
+    "rural_sewage": lambda t: t["p"] * t["g"] * 3.65 * t["coverage"] * t["eta"],
+    "water_upgrade": lambda t: t["q_0"] * (t["c_0"] - t["c_y"]) / 100,
+    "livestock": lambda t: t["n"] * t["pig_factor"] * t["e"] * (t["eta_y"] - t["eta_0"]) / 1000,
+    "nox_ratio": lambda t: t["base"] * (1 - t["c_y"] * t["v_y"] / (t["c_0"] * t["v_0"])),
+    "nox_cems": lambda t: t["base"] - t["e_y"] * t["g_0"] / t["g_y"],
+    "product_concentration": lambda t: t["g"] * t["v"] * (t["c_0"] - t["c_y"]) / 1e9,
+    "vehicle": lambda t: t["n"] * (t["ef_old"] - t["ef_new"]) * t["vkt"] / 1e6,
+    "vocs_substitution": lambda t: t["m"] * (t["w_before"] - t["w_after"]) * (1 - t["c"] * t["eta"]),
+    "vocs_treatment": lambda t: t["p"] * (t["c_y"] * t["eta_y"] - t["c_0"] * t["eta_0"]),
+    "living_growth": lambda t: t["d_pop"] * t["g"] * 3.65,
+    "industry_growth": lambda t: t["d_output"] * t["intensity"],
+    "coal_growth": lambda t: t["d_coal"] * t["ef"],
+    "vehicle_growth": lambda t: t["d_n"] * t["ef"] * t["vkt"] / 1e6,
+}
+
+
+def list_results(platform: Platform, kind: str) -> dict[tuple[str, str, int], float]:
+    """Return item, pollutant and year -> tonnes of all its formulas; the national coefficients."""
+    path = get_settings().dbt_project / "seeds" / "accounting_coefficient.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        chosen = {r["coefficient_id"]: float(r["value"]) for r in csv.DictReader(file) if not r["province_code"]}
+    bases = {(r["source_code"], r["pollutant_id"]): r["base_t"] for r in rows_of(platform, "emission_base")}
+    projects = {(r["project_id"], r["pollutant_id"]): r["source_code"] for r in rows_of(platform, "reduction_project")}
+    parts: dict[tuple[str, ...], dict[str, float]] = {}
+    for row in rows_of(platform, "accounting_quantity"):
+        if row["item_kind"] == kind and row["formula_id"] != "closure":
+            key = tuple(row[name] for name in ("item_code", "pollutant_id", "year", "formula_id", "part"))
+            value = chosen[row["choice"]] if row["choice"] else float(row["value"])
+            parts.setdefault(key, {})[row["quantity"]] = value
+    results: Counter[tuple[str, str, int]] = Counter()
+    for (item, pollutant, year, formula, _), terms in parts.items():
+        base = float(bases.get((projects.get((item, pollutant), ""), pollutant), 0))
+        results[item, pollutant, int(year)] += FORMULAS[formula](terms | {"base": base})  # type: ignore[assignment]
+    return dict(results)
+
+
+def test_formulas_give_a_little_more_than_most_projects_claim(platform: Platform) -> None:
+    claims = {
+        (r["project_id"], r["pollutant_id"]): float(r["claimed_t"])
+        for r in rows_of(platform, "reduction_project")
+        if r["claimed_t"] is not None
+    }
+    shares = {key[:2]: tonnes / claims[key[:2]] for key, tonnes in list_results(platform, "project").items()}
+    below = {key for key, share in shares.items() if share < 1}
+    assert below == {("P-008", "nox"), ("P-026", "vocs")}
+    assert all(0.69 < shares[key] < 0.71 for key in below)
+    assert {key: share for key, share in shares.items() if key not in below and not 1.015 < share < 1.085} == {}
+    closed = {("P-009", "nox"), ("P-022", "cod"), ("P-022", "nh3n")}
+    assert claims.keys() - shares.keys() - closed == {("P-007", "nox"), ("P-030", "vocs")}
+
+
+def test_growth_is_small_beside_the_base(platform: Platform) -> None:
+    bases: Counter[tuple[str, str]] = Counter()
+    for row in rows_of(platform, "emission_base"):
+        bases[row["county_code"], row["pollutant_id"]] += row["base_t"]
+    growth = list_results(platform, "growth")
+    assert {year for *_, year in growth} == {2021, 2022, 2023, 2024}
+    assert {key[:2] for key in growth} == bases.keys()
+    shares = {key: tonnes / float(bases[key[:2]]) for key, tonnes in growth.items()}
+    assert {key: share for key, share in shares.items() if not 0 < share <= 0.01} == {}
 
 
 def test_three_credit_regimes_use_their_own_grades(platform: Platform) -> None:

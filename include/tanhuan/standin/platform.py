@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from tanhuan.contracts import Contract, get_contract, load_contracts
+from tanhuan.standin.checks import list_checks
 from tanhuan.standin.city import DATA, LIMIT_YEARS, City, Row, read_rows
 from tanhuan.standin.returns import report_lines, returns_tables
 
@@ -176,6 +177,7 @@ class Platform:
         generator = city.generator_tables() | {
             "network_iaqi_hour": read_rows("network_iaqi_hour"),
             "execution_report_line": report_lines(city),
+            "source_check": list_checks(city),
             "water_point": read_rows("water_points"),
             "water_item": read_rows("water_items"),
         }

@@ -1,9 +1,9 @@
 """What is handed in about the invented city: base, projects, evidence, targets, returns, waste, execution reports.
 
-Belongs here: every snapshot table of the feed `returns`, and which execution reports there are and when they come. The
+Belongs here: the snapshot tables of the feed `returns`, and which execution reports there are and when they come. The
 facts are CSV files in data/; the base of a source is derived, so that it always covers what its hours show today and
 what its projects take away. Does not belong here: the tonnes of a report, which follow its outlets' stops
-(sql/execution_report.sql).
+(sql/execution_report.sql); quantities of the account (`quantities.py`); checks of monitors (`checks.py`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from tanhuan.standin.city import LIMIT_YEARS, SYNTHETIC, City, Row, read_rows
 from tanhuan.standin.draws import between, day_between, uniform
+from tanhuan.standin.quantities import list_quantities
 
 BASE_YEAR = 2020
 POLLUTANTS = ("cod", "nh3n", "vocs", "nox")
@@ -52,6 +53,7 @@ def returns_tables(city: City) -> dict[str, list[Row]]:
     """Return the tables of the feed returns, by contract name."""
     projects = [row for line in read_rows("projects") for row in _project_rows(city, line)]
     return {
+        "accounting_quantity": list_quantities(city),
         "emission_base": _site_bases(city, projects) + _area_bases(),
         "reduction_project": projects,
         "reduction_evidence": [row for line in read_rows("projects") for row in _evidence_rows(city, line)],
