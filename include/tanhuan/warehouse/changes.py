@@ -233,7 +233,7 @@ class _Comparison:
             {
                 "names": _TOLD_NAMES,
                 "feeds": sorted(origin.feeds),
-                "by_day": origin.by_day,
+                "reach": origin.reach,
                 "as_of_before": self._before.as_of,
                 "as_of": self._as_of,
                 "rules": self._list_changed_rules(origin),

@@ -27,15 +27,15 @@ _SHAPING = ("model", "seed")
 class Origin:
     """What one table rests on, by name; `rules` are the ids of models, seeds, macros and contracts that shape it.
 
-    `reads_night`: its figures may move with the date alone. `by_day`: it is computed day by day, so a row changes only
-    with its own day.
+    `reads_night`: its figures may move with the date alone. `reach`: which new days can move a row: `day` only its own,
+    the table is computed day by day; `quarter`: those up to the end of its quarter; `ever`: those up to its end.
     """
 
     feeds: frozenset[str]
     seeds: frozenset[str]
     rules: frozenset[str]
     reads_night: bool
-    by_day: bool
+    reach: str
 
 
 class Lineage:
@@ -62,7 +62,7 @@ class Lineage:
             frozenset(seeds),
             frozenset(shaping | self._walk_macros(shaping) | {f"contract.{feed}" for feed in feeds} | {ENGINE}),
             "night" in raw,
-            config.get("materialized") == "incremental" and config.get("unique_key") == "business_date",
+            _find_reach(config),
         )
 
     @cached_property
@@ -118,6 +118,11 @@ def read_lineage(settings: Settings) -> Lineage:
 def describe_rules(settings: Settings) -> dict[str, str]:
     """Return a short hash of every model, seed, macro and contract that the last build was made with."""
     return read_lineage(settings).rules
+
+
+def _find_reach(config: dict[str, Any]) -> str:
+    is_by_day = config.get("materialized") == "incremental" and config.get("unique_key") == "business_date"
+    return str(config.get("meta", {}).get("reach", "day" if is_by_day else "ever"))
 
 
 def _describe_node(node: dict[str, Any]) -> str:

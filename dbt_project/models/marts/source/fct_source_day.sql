@@ -2,77 +2,134 @@
     materialized='incremental',
     incremental_strategy='delete+insert',
     unique_key='business_date',
-    on_schema_change='fail'
+    on_schema_change='fail',
+    meta={'reach': 'quarter'}
 ) }}
 
-with hour as (
-    select * from {{ ref('int_source__hour') }}
-    where {{ in_changed_days('source_hour') }}
+-- The days of the quarters in scope (int_source__scope); all others stay as they are.
+with day as (
+    select * from {{ ref('int_source__day') }}
 ),
 
-day as (
+air_fill as (
     select
         permit_no,
         outlet_code,
         pollutant_id,
         business_date,
-        min(medium) as medium,
-        count(*) filter (where hour_state = 'valid')::integer as valid_hours,
-        count(*) filter (where hour_state = 'stopped')::integer as stopped_hours,
-        count(*) filter (where hour_state = 'invalid')::integer as invalid_hours,
-        (24 - count(*))::integer as missing_hours,
-        sum(flow_m3) filter (where hour_state = 'valid')::decimal(18, 4) as flow_m3,
-        sum(mass_kg) as measured_kg,
-        sum(concentration * flow_m3) filter (where hour_state = 'valid') as flow_weighted_sum,
-        sum(concentration) filter (where hour_state = 'valid') as concentration_sum,
-        max(corrected_mg_m3) filter (where hour_state = 'valid' and medium = 'air') as max_corrected_mg_m3,
-        min(concentration_unit) as concentration_unit,
-        {{ basis_of_group('data_basis') }} as data_basis
-    from hour
+        count(substitute_kg)::integer as filled_hours,
+        sum(substitute_kg)::decimal(18, 6) as substitute_kg,
+        -- A day in which two windows apply is named after the longer one.
+        arg_max(substitution, run_hours) filter (where substitute_kg is not null) as substitution,
+        min(fill_from_date) as fill_from_date,
+        coalesce(bool_or(is_short_window), false) as is_short_window
+    from {{ ref('int_source__substitute') }}
     group by permit_no, outlet_code, pollutant_id, business_date
 ),
 
--- A source that stood still all day emitted nothing; a day without a valid hour is unknown, which is not nothing.
-weighed as (
+water_fill as (
+    select * from {{ ref('int_source__water_fill') }}
+),
+
+capture as (
     select
-        *,
-        case when stopped_hours = 24 then 0 else measured_kg end::decimal(18, 6) as mass_kg,
-        case
-            when medium = 'water' then flow_weighted_sum / nullif(flow_m3, 0)
-            else concentration_sum / nullif(valid_hours, 0)
-        end as mean_concentration
+        permit_no,
+        outlet_code,
+        pollutant_id,
+        date_trunc('quarter', business_date)::date as quarter_start_date,
+        {{ percent_of('sum(valid_hours)', 'sum(due_hours - stopped_hours)') }} as quarter_capture_pct
     from day
+    group by permit_no, outlet_code, pollutant_id, quarter_start_date
+),
+
+-- A source that stood still all day emitted nothing; a day without a valid hour is unknown, which is not nothing.
+filled as (
+    select
+        day.*,
+        capture.quarter_capture_pct,
+        water_fill.manual_kg,
+        case
+            when day.stopped_hours = day.due_hours then 0
+            when water_fill.manual_kg is null and water_fill.median_kg is null then day.measured_kg
+        end::decimal(18, 6) as kept_measured_kg,
+        case
+            when day.medium = 'air' then air_fill.substitute_kg
+            else coalesce(water_fill.median_kg, case when water_fill.mean_hours > 0 then water_fill.mean_kg end)
+        end::decimal(18, 6) as substituted_kg,
+        case
+            when day.medium = 'air' then coalesce(air_fill.filled_hours, 0)
+            when water_fill.median_kg is not null then day.due_hours - day.stopped_hours
+            else coalesce(water_fill.mean_hours, 0)
+        end::integer as substituted_hours,
+        case
+            when day.medium = 'air' then air_fill.substitution
+            when water_fill.median_kg is not null then 'median'
+            when water_fill.mean_hours > 0 then 'mean'
+        end as substitution,
+        coalesce(air_fill.fill_from_date, water_fill.fill_from_date) as fill_from_date,
+        coalesce(air_fill.is_short_window, false) as is_short_window
+    from day
+    inner join capture
+        on
+            day.permit_no = capture.permit_no
+            and day.outlet_code = capture.outlet_code
+            and day.pollutant_id = capture.pollutant_id
+            and date_trunc('quarter', day.business_date) = capture.quarter_start_date
+    left join air_fill
+        on
+            day.permit_no = air_fill.permit_no
+            and day.outlet_code = air_fill.outlet_code
+            and day.pollutant_id = air_fill.pollutant_id
+            and day.business_date = air_fill.business_date
+    left join water_fill
+        on
+            day.permit_no = water_fill.permit_no
+            and day.outlet_code = water_fill.outlet_code
+            and day.pollutant_id = water_fill.pollutant_id
+            and day.business_date = water_fill.business_date
 )
 
 select
-    day.permit_no,
-    day.outlet_code,
-    day.pollutant_id,
-    day.business_date,
-    day.medium,
-    day.valid_hours as measured_hours,
-    0 as substituted_hours,
-    day.valid_hours,
-    day.stopped_hours,
-    day.invalid_hours,
-    day.missing_hours,
-    day.flow_m3,
-    day.mass_kg,
-    round_even(day.mean_concentration::decimal(38, 10), 4)::decimal(18, 4) as mean_concentration,
-    day.concentration_unit,
-    day.max_corrected_mg_m3,
+    permit_no,
+    outlet_code,
+    pollutant_id,
+    business_date,
+    medium,
+    case when kept_measured_kg is null or stopped_hours = due_hours then 0 else valid_hours end::integer as measured_hours,
+    substituted_hours,
+    valid_hours,
+    stopped_hours,
+    invalid_hours,
+    missing_hours,
     case
-        when day.stopped_hours = 24 or rule.medium is null then null
-        else
-            day.valid_hours >= coalesce(rule.min_valid_hours, 0)
-            and day.valid_hours * 100 >= coalesce(rule.min_valid_pct, 0) * (24 - day.stopped_hours)
-    end as is_valid_day,
-    case when day.mass_kg is not null then 'measured' end as method,
-    day.data_basis
-from weighed as day
-left join {{ ref('source_validity') }} as rule
-    on
-        day.medium = rule.medium
-        and rule.period = 'day'
-        and rule.operation = case when day.stopped_hours = 0 then 'continuous' else 'intermittent' end
-        and {{ in_force('rule', 'day.business_date') }}
+        when manual_kg is not null then 0
+        when medium = 'water' and substitution = 'median' then 0
+        else due_hours - stopped_hours - valid_hours - substituted_hours
+    end::integer as unfilled_hours,
+    flow_m3,
+    discharge_m3,
+    kept_measured_kg as measured_kg,
+    substituted_kg,
+    manual_kg,
+    case
+        when coalesce(kept_measured_kg, substituted_kg, manual_kg) is not null
+            then coalesce(kept_measured_kg, 0) + coalesce(substituted_kg, 0) + coalesce(manual_kg, 0)
+    end::decimal(18, 6) as mass_kg,
+    min_hour_kg,
+    max_hour_kg,
+    round_even(mean_concentration::decimal(38, 10), 4)::decimal(18, 4) as mean_concentration,
+    concentration_unit,
+    max_corrected_mg_m3,
+    is_valid_day,
+    quarter_capture_pct,
+    case
+        when manual_kg is not null then 'manual'
+        when kept_measured_kg is not null and substituted_kg is not null then 'mixed'
+        when substituted_kg is not null then 'substituted'
+        when kept_measured_kg is not null then 'measured'
+    end as method,
+    substitution,
+    fill_from_date,
+    is_short_window,
+    data_basis
+from filled

@@ -1,5 +1,6 @@
 -- The loads that touch a period: those with a day in it, then those with an earlier day, since many figures are sums
--- over years. A table that is computed day by day only moves with its own day.
+-- over years. A table that is computed day by day only moves with its own day; one that judges by quarters, with any day
+-- up to the end of the quarter.
 create or replace temp table period_cause as
 with period as (
     select distinct period_start, period_end from differing
@@ -18,7 +19,12 @@ touching as (
     inner join load_day
         on
             list_contains($feeds, load_day.table_name)
-            and coalesce(load_day.day <= period.period_end, true)
+            and coalesce(
+                load_day.day <= if(
+                    $reach = 'quarter', date_trunc('quarter', period.period_end) + interval 3 months - interval 1 day, period.period_end
+                ),
+                true
+            )
     group by all
 ),
 
@@ -29,7 +35,7 @@ loads as (
         list(distinct kind) as kinds,
         list(name order by is_inside desc, load_id desc) as names
     from touching
-    where is_inside or not $by_day
+    where is_inside or $reach <> 'day'
     group by all
 ),
 
