@@ -17,7 +17,7 @@ latest_return as (
         ) = 1
 ),
 
--- Metric A in tonnes; metric B, the rate of the whole emission, only holds where the whole base is measured.
+-- Metric A in tonnes; metric B, the rate of the whole emission by the account, is empty while new growth is not known.
 reduction as (
     select
         region_year.*,
@@ -73,7 +73,7 @@ source_value as (
         case when metric = 'tonnes' then project_count else source_count end as coverage_n,
         null as coverage_required,
         null as full_months,
-        metric = 'tonnes' or coalesce(rate_b_base_share_pct = 100, false) as is_sufficient,
+        metric = 'tonnes' or rate_b_pct is not null as is_sufficient,
         null as standard_code,
         data_basis,
         cast(struct_pack(verified_cum_t, rate_b_pct, base_t, project_count, evidence_gap_count) as varchar) as inputs

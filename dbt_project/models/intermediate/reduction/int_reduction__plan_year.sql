@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 with night as (
     select * from {{ source('raw', 'night') }}
 ),

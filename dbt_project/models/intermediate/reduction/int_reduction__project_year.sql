@@ -1,71 +1,73 @@
-with project_year as (
-    select
-        project.*,
-        plan_year.year,
-        plan_year.has_begun,
-        plan_year.as_of_date,
-        base.base_t,
-        base.data_basis as base_basis,
-        evidence.required_count,
-        evidence.present_count,
-        evidence.missing_zh,
-        evidence.missing_en,
-        evidence.data_basis as evidence_basis
-    from {{ ref('stg_returns__reduction_project') }} as project
-    cross join {{ ref('int_reduction__plan_year') }} as plan_year
-    left join {{ ref('stg_returns__emission_base') }} as base
-        on
-            project.source_code = base.source_code
-            and project.pollutant_id = base.pollutant_id
-            and plan_year.base_year = base.base_year
-    left join {{ ref('int_reduction__evidence_year') }} as evidence
-        on
-            project.project_id = evidence.project_id
-            and project.category = evidence.category
-            and plan_year.year = evidence.year
-),
+{{ config(materialized='table') }}
 
--- The first year counts from the month after commissioning, the next year the full effect.
-effect as (
+with effect as (
     select
         *,
-        case when year >= plan_year then planned_t else 0 end as planned_by_year_t,
         case
-            when not has_begun or commissioned_date is null or year < year(commissioned_date) then 0
-            when year = year(commissioned_date) then 12 - month(commissioned_date)
-            else 12
-        end as months_in_effect
-    from project_year
+            when has_begun then round_even((claimed_t::decimal(38, 6) * claimed_months / 12)::decimal(38, 12), 6)
+        end::decimal(18, 6) as claimed_by_year_t,
+        coalesce(required_count > 0 and present_count = required_count, false) as is_proven,
+        -- The first closure of a source; whatever comes into operation after it counts nothing.
+        min(commissioned_date) filter (where is_closure and commissioned_date is not null) over (
+            partition by source_code, year
+        ) as closed_date,
+        arg_min(project_id, struct_pack(commissioned_date, project_id)) filter (where is_closure and commissioned_date is not null) over (
+            partition by source_code, year
+        ) as closing_project_id
+    from {{ ref('int_reduction__project_effect') }}
 ),
 
-claim as (
+gated as (
     select
         *,
-        case when has_begun then round_even((claimed_t * months_in_effect / 12)::decimal(38, 10), 4)::decimal(18, 4) end
-            as claimed_by_year_t,
-        coalesce(required_count > 0 and present_count = required_count, false) as is_proven
+        coalesce(
+            has_source_closed and closing_project_id <> project_id
+            and (commissioned_date, project_id) > (closed_date, closing_project_id),
+            false
+        ) as is_after_closure,
+        case
+            when not has_begun then 'not_due'
+            when claimed_t is null then 'not_claimed'
+            when commissioned_date is null or year < year(commissioned_date) then 'not_commissioned'
+            when is_indirect then 'indirect_discharge'
+            when is_after_closure then 'source_closed'
+            when base_t is null then 'base_missing'
+            when required_count is null then 'rule_missing'
+            when not is_proven then 'evidence_missing'
+            when claimed_months = 0 then 'not_in_effect'
+            when months_in_effect = 0 or is_above_limit then 'reversed'
+            when is_short_of_data then 'monitoring_insufficient'
+            when not is_closure and formula_t <= 0 then 'no_reduction'
+        end as gate_state,
+        -- What the source may still take: a closure takes all that is left of the base.
+        case when is_closure then base_t else formula_t end as limit_t,
+        case when gate_state is null then greatest(least(claimed_t, limit_t), 0) else 0 end::decimal(18, 6) as counted_t
     from effect
 ),
 
--- Projects on one source act one after the other on what is left of its base, in the order of commissioning.
+-- Projects on one source act one after the other on what is left of its base, in the order of commissioning. The full-year
+-- effects share the base, so that months of a first year leave nothing over for the next project.
 running as (
     select
         *,
-        case when is_proven and base_t is not null then coalesce(claimed_by_year_t, 0) else 0 end as proven_t,
-        sum(proven_t) over (
-            partition by source_code, pollutant_id, year order by commissioned_date nulls last, project_id
-            rows unbounded preceding
-        ) as proven_with_earlier_t
-    from claim
+        coalesce(
+            sum(counted_t) over (
+                partition by source_code, pollutant_id, year order by commissioned_date nulls last, project_id
+                rows between unbounded preceding and 1 preceding
+            ),
+            0
+        ) as earlier_t,
+        greatest(base_t - earlier_t, 0)::decimal(18, 6) as remaining_t,
+        least(counted_t, remaining_t)::decimal(18, 6) as effect_t
+    from gated
 ),
 
 verified as (
     select
         *,
         case
-            when has_begun
-                then coalesce(least(proven_with_earlier_t, base_t) - least(proven_with_earlier_t - proven_t, base_t), 0)
-        end::decimal(18, 4) as verified_t
+            when has_begun then coalesce(round_even((effect_t::decimal(38, 6) * months_in_effect / 12)::decimal(38, 12), 6), 0)
+        end::decimal(18, 6) as verified_t
     from running
 )
 
@@ -83,22 +85,33 @@ select
     base_t,
     planned_by_year_t as planned_t,
     claimed_by_year_t as claimed_t,
+    case when is_closure then remaining_t else formula_t end::decimal(18, 6) as computed_t,
+    claimed_t as full_claim_t,
+    remaining_t,
+    formula_ids,
+    months_in_effect,
     verified_t,
-    case
-        when not has_begun then 'not_due'
-        when claimed_t is null then 'not_claimed'
-        when commissioned_date is null or year < year(commissioned_date) then 'not_commissioned'
-        when base_t is null then 'base_missing'
-        when required_count is null then 'rule_missing'
-        when not is_proven then 'evidence_missing'
-        when months_in_effect = 0 then 'not_in_effect'
-        when verified_t < claimed_by_year_t then 'capped'
-        else 'verified'
-    end as verification_state,
+    coalesce(
+        gate_state,
+        case
+            when months_in_effect < claimed_months then 'reversed'
+            when effect_t < counted_t then 'capped'
+            when effect_t < full_claim_t then 'below_claim'
+            else 'verified'
+        end
+    ) as verification_state,
     required_count as evidence_required_count,
     present_count as evidence_present_count,
     missing_zh as evidence_missing_zh,
     missing_en as evidence_missing_en,
-    {{ basis_of_row(['data_basis', 'base_basis', 'evidence_basis']) }} as data_basis,
+    capture_rate_pct,
+    min_capture_pct,
+    outlet_code as concentration_outlet_code,
+    mean_concentration,
+    limit_value,
+    reversed_date,
+    case when reversed_date is not null then reversal_doc_no end as reversal_doc_no,
+    case when is_after_closure then closed_date end as closed_date,
+    data_basis,
     as_of_date
 from verified
