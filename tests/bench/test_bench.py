@@ -12,6 +12,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from tanhuan.bench import Measure, gate, list_measures, show_measures
+from tanhuan.bench.emissions import measure_emissions
 from tanhuan.bench.gate import measure_gate
 from tanhuan.bench.packets import measure_packets
 from tanhuan.bench.reading import measure_reading
@@ -120,3 +121,16 @@ def test_the_command_prints_json_for_programs(home: Settings, monkeypatch: pytes
     told = json.loads(answer.stdout)
     assert [measure["name"] for measure in told] == ["reading ndjson", "reading parquet", "decoding HJ 212"]
     assert all(measure["per_second"] > 0 for measure in told)
+
+
+@pytest.mark.slow
+def test_a_night_computes_its_quarters_and_not_all_years(home: Settings) -> None:
+    rebuild, night, late = (measure.as_record() for measure in measure_emissions(2, 3, home))
+    computed, in_all = "排放口日重算 outlet days computed", "排放口日共 outlet days in all"
+    assert rebuild["others"][computed] == rebuild["others"][in_all] > 3000
+    assert night["others"][computed] < rebuild["others"][in_all] / 10
+    assert late["others"][computed] < rebuild["others"][in_all] / 3, (
+        "the quarter of the hour, and those that looked at it"
+    )
+    assert late["others"][in_all] == rebuild["others"][in_all]
+    assert list(home.root.iterdir()) == [], "what was made is thrown away"

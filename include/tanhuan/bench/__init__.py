@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from tanhuan.bench.emissions import measure_emissions
 from tanhuan.bench.gate import measure_gate
 from tanhuan.bench.measures import Measure, measure_rounds, show_measures
 from tanhuan.bench.packets import measure_packets
@@ -21,6 +22,8 @@ __all__ = ["Measure", "list_measures", "show_measures"]
 
 #: rows of a measure for which none are named
 _READING_ROWS, _GATE_ROWS = 2_000_000, 1_000_000
+#: how many outlets and years of hours the emissions are built from, three factors each
+_OUTLETS, _YEARS = 60, 6
 #: a gate over more rows than this is measured once: it runs for minutes
 _ROWS_FOR_ROUNDS = 2_000_000
 
@@ -35,6 +38,7 @@ def list_measures(what: list[str], rows: int | None, packets: int, threads: int,
         "gate": lambda: [
             measure_rounds(partial(measure_gate, judged, settings), 3 if judged <= _ROWS_FOR_ROUNDS else 1)
         ],
+        "emissions": lambda: measure_emissions(_OUTLETS, _YEARS, settings),
         "packets": lambda: [measure_rounds(partial(measure_packets, packets))],
     }
     if strange := set(what) - set(known):
