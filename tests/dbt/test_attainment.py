@@ -198,7 +198,7 @@ def test_never_attained_without_a_dated_target_and_enough_data(
 ) -> None:
     attained: Counter[int] = Counter()
 
-    @hypothesis_settings(max_examples=60, deadline=None, derandomize=True, database=None)
+    @hypothesis_settings(max_examples=20, deadline=None, derandomize=True, database=None)
     @given(returns=_returns, targets=_targets, air=_air)
     def holds(returns: list[dict[str, Any]], targets: list[dict[str, Any]], air: tuple[int, bool, Decimal]) -> None:
         with filed(con, returns, targets, air):
@@ -214,7 +214,7 @@ def test_never_attained_without_a_dated_target_and_enough_data(
     assert sum(attained.values()) > 0, f"papers under which nothing is attained would prove nothing: {attained}"
 
 
-@hypothesis_settings(max_examples=25, deadline=None, derandomize=True, database=None)
+@hypothesis_settings(max_examples=10, deadline=None, derandomize=True, database=None)
 @given(share=_shares, goal=_shares, unit=st.sampled_from(["%", "t"]), issued=_dates)
 def test_a_return_that_meets_a_dated_target_in_its_own_unit_is_attained_and_nothing_less_is(
     con: duckdb.DuckDBPyConnection, indicator_sql: str, share: Decimal, goal: Decimal, unit: str, issued: dt.date

@@ -133,7 +133,13 @@ _FAULTS: list[tuple[str, str, str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("night", "feed", "table", "fault"), _FAULTS, ids=[f[3]["kind"] for f in _FAULTS])
+@pytest.mark.parametrize(
+    ("night", "feed", "table", "fault"),
+    [
+        pytest.param(*case, id=case[3]["kind"], marks=[] if case in (_FAULTS[0], _FAULTS[-1]) else [pytest.mark.slow])
+        for case in _FAULTS
+    ],
+)
 def test_a_faulty_upstream_is_named_and_readers_keep_their_version(
     live: Any, house: Settings, upstream: Upstream, night: str, feed: str, table: str, fault: dict[str, Any]
 ) -> None:
@@ -153,6 +159,7 @@ def test_the_night_recovers_when_the_upstream_does(live: Any, house: Settings) -
     assert read_manifest(house)["as_of"] == night
 
 
+@pytest.mark.slow
 def test_at_the_deadline_the_refresh_runs_with_what_arrived_and_says_what_is_missing(
     live: Any, airflow: Airflow, house: Settings, upstream: Upstream
 ) -> None:

@@ -136,7 +136,7 @@ _SCALED = [
 
 
 @pytest.mark.parametrize(("feed", "table", "column"), _SCALED, ids=lambda v: str(v))
-@pytest.mark.parametrize("factor", [1000, 0.001])
+@pytest.mark.parametrize("factor", [1000, pytest.param(0.001, marks=pytest.mark.slow)])
 def test_a_unit_changed_by_1000_refuses_the_batch(
     settings: Settings, upstream: Upstream, feed: str, table: str, column: str, factor: float
 ) -> None:

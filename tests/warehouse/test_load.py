@@ -146,6 +146,7 @@ def with_red_test(settings: Settings, root: Path) -> Settings:
     return change_settings(settings, project_root=root)
 
 
+@pytest.mark.slow
 def test_changed_days_outlive_a_failed_build_and_end_with_the_one_that_succeeds(
     own_copy: Settings, tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ def test_a_warehouse_that_is_damaged_is_made_again_with_the_same_content(
         assert con.execute("select count(*) from ops_publication").fetchone() == (1,), "the one before this"
 
 
+@pytest.mark.slow
 def test_a_rebuild_stands_where_the_last_night_stood_even_after_an_old_night_was_made_up_for(
     published: tuple[Settings, Publication], own: Settings, upstream: Upstream
 ) -> None:
