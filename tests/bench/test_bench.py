@@ -99,7 +99,7 @@ def test_nothing_of_the_installation_is_touched(home: Settings) -> None:
 
 def test_only_what_is_named_is_measured(home: Settings) -> None:
     assert [m.name for m in list_measures(["packets"], ROWS, PACKETS, 1, home)] == ["decoding HJ 212"]
-    with pytest.raises(TanhuanError, match=r"Nothing is measured under speed.*reading or gate or packets"):
+    with pytest.raises(TanhuanError, match=r"Nothing is measured under speed.*reading or gate or emissions or packets"):
         list_measures(["speed"], ROWS, PACKETS, 1, home)
 
 

@@ -169,7 +169,9 @@ def test_what_the_models_built_passes(two_nights: Settings) -> None:
     results = check_marts(KEY, two_nights)
     written = [len(s.checks) for s in load_mart_suites(two_nights)]
     assert len(results) == sum(written) + len(load_reconciliations(two_nights)) > 180
-    assert not [r.id for r in results if not r.passed]
+    # Two days of a quarter are too few to be filled, and an estimate for a year stands against its permitted amount.
+    assert {r.id for r in results if not r.passed} == {"MART-FS-100", "REC-EM-110"}
+    assert {r.action for r in results if not r.passed} == {"flag"}
 
 
 @pytest.fixture(scope="module")
