@@ -206,9 +206,11 @@ def test_a_reconciliation_notices_what_it_is_there_for(
     check_id: str, undone: duckdb.DuckDBPyConnection, gate_house: Settings, tmp_path: Path
 ) -> None:
     r = next(r for r in load_reconciliations(gate_house) if r.id == check_id)
-    assert not list_apart(undone, r, tmp_path)
+    before = list_apart(undone, r, tmp_path)
+    # A flag may find something real: an estimate above its permitted amount.
+    assert not before or r.action == "flag"
     undone.execute(_APART[check_id])
-    assert list_apart(undone, r, tmp_path)
+    assert len(list_apart(undone, r, tmp_path)) > len(before)
 
 
 @pytest.mark.slow
@@ -293,7 +295,7 @@ def test_what_was_compared_is_published_with_both_figures(own_copy: Settings) ->
     with open_published(own_copy) as con:
         apart = con.execute(
             "select row_key, left_name, left_value, right_name, right_value, difference, tolerance, table_name, "
-            "night_date from ops_reconciliation where not is_within"
+            "night_date from ops_reconciliation where not is_within and reconciliation_id = 'REC-PL-060'"
         ).fetchall()
         asked = con.execute(
             "select count(distinct reconciliation_id) from ops_reconciliation where is_within"
