@@ -23,6 +23,8 @@ from tanhuan.warehouse.load import load_lake
 
 _TABLE = "source_hour"
 _FIRST_YEAR = 2021
+#: what an outlet measures: its flow and two more
+_FACTORS = 3
 #: days that a night asks for again, and a day long past of which one hour comes late
 _RESTATED_DAYS, _LATE_DAY = 7, dt.date(2023, 5, 10)
 
@@ -42,7 +44,7 @@ def measure_emissions(outlets: int, years: int, settings: Settings) -> list[Meas
             load_id = _restate(days, night, own)
             steps = {"load": take_time(lambda: load_lake(night, own)), "build": take_time(lambda: build(own))}
             floor = _run_by_hand(own, load_id)
-            measures.append(_tell(name, 24 * len(days) * outlets * 3, steps, floor, own))
+            measures.append(_tell(name, _FACTORS * 24 * len(days) * outlets, steps, floor, own))
     return measures
 
 
@@ -73,7 +75,7 @@ def _write_history(outlets: int, last: dt.date, settings: Settings) -> None:
             con.execute(_OUTLETS, {"outlets": outlets})
             span = {"first": dt.date(year, 1, 1), "after": dt.date(year + 1, 1, 1)}
             con.execute(f"create table made as {_HOURS}", span)
-            _write_hours(con, f"{year}0101T000000-{_TABLE}", "made", last, settings)
+            _write_hours(con, f"{year}0101T000000-{_TABLE}", last, settings)
 
 
 def _restate(days: list[dt.date], night: dt.date, settings: Settings) -> str:
@@ -82,7 +84,7 @@ def _restate(days: list[dt.date], night: dt.date, settings: Settings) -> str:
     with open_scratch(settings.root / f"{load_id}.duckdb") as con:
         con.execute(f"attach {quote(settings.warehouse)} as warehouse (read_only)")
         con.execute(f"create table made as {_RESTATED}", {"days": days})
-        _write_hours(con, load_id, "made", night, settings)
+        _write_hours(con, load_id, night, settings)
     return load_id
 
 
@@ -94,10 +96,9 @@ def _write_register(con: duckdb.DuckDBPyConnection, table: str, query: str, nigh
     _record(load_id, table, night, {day: path}, settings)
 
 
-def _write_hours(con: duckdb.DuckDBPyConnection, load_id: str, rows: str, night: dt.date, settings: Settings) -> None:
-    columns = ", ".join(get_contract(_TABLE).names)
-    con.execute(f"create table whole as select *, {_describe_origin(load_id)} from {rows}")
-    columns = f"{columns}, {', '.join(PROVENANCE)}"
+def _write_hours(con: duckdb.DuckDBPyConnection, load_id: str, night: dt.date, settings: Settings) -> None:
+    columns = ", ".join((*get_contract(_TABLE).names, *PROVENANCE))
+    con.execute(f"create table whole as select *, {_describe_origin(load_id)} from made")
     written = write_days(con, columns, "whole", "business_date", settings.root / "scratch")
     files = {}
     for day, file in written.items():

@@ -79,15 +79,27 @@ anchored as (
         on run.series_no = valid_hour.series_no and run.anchor_at > valid_hour.hour_start
 ),
 
+series as (
+    select distinct
+        series_no,
+        permit_no,
+        outlet_code,
+        pollutant_id
+    from {{ ref('int_source__scope') }}
+),
+
 capture as (
     select
-        series_no,
-        date_trunc('quarter', business_date)::date as quarter_start_date,
-        count(*) filter (where hour_state = 'valid') as valid_hours,
-        count(*) filter (where hour_state <> 'stopped') as operating_hours
-    from hour
-    where is_in_scope
-    group by series_no, quarter_start_date
+        series.series_no,
+        quarter.quarter_start_date,
+        quarter.valid_hours,
+        quarter.operating_hours
+    from {{ ref('int_source__quarter') }} as quarter
+    inner join series
+        on
+            quarter.permit_no = series.permit_no
+            and quarter.outlet_code = series.outlet_code
+            and quarter.pollutant_id = series.pollutant_id
 ),
 
 ruled as (
@@ -96,8 +108,6 @@ ruled as (
         invalid_hour.business_date,
         invalid_hour.hour_start,
         anchored.* exclude (series_no, run_no, anchor_at),
-        capture.quarter_start_date,
-        {{ percent_of('capture.valid_hours', 'capture.operating_hours') }} as quarter_capture_pct,
         rule.substitution,
         rule.window_valid_hours
     from invalid_hour
@@ -148,15 +158,6 @@ filled as (
     from asked_hour
     inner join valid_hour on asked_hour.series_no = valid_hour.series_no and asked_hour.valid_no = valid_hour.valid_no
     group by asked_hour.series_no, asked_hour.valid_before, asked_hour.window_valid_hours
-),
-
-series as (
-    select distinct
-        series_no,
-        permit_no,
-        outlet_code,
-        pollutant_id
-    from {{ ref('int_source__scope') }}
 )
 
 select
@@ -168,8 +169,6 @@ select
     ruled.cause,
     ruled.run_from_at,
     ruled.run_hours,
-    ruled.quarter_start_date,
-    ruled.quarter_capture_pct,
     ruled.substitution,
     filled.substitute_kg,
     filled.fill_from_date,

@@ -32,14 +32,7 @@ water_fill as (
 ),
 
 capture as (
-    select
-        permit_no,
-        outlet_code,
-        pollutant_id,
-        date_trunc('quarter', business_date)::date as quarter_start_date,
-        {{ percent_of('sum(valid_hours)', 'sum(due_hours - stopped_hours)') }} as quarter_capture_pct
-    from day
-    group by permit_no, outlet_code, pollutant_id, quarter_start_date
+    select * from {{ ref('int_source__quarter') }}
 ),
 
 -- A source that stood still all day emitted nothing; a day without a valid hour is unknown, which is not nothing.
