@@ -3,6 +3,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# Each worker has its own installations, stand-in and ports; one a core. Tests of one module share their fixtures.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup night up test test-all lint format lock clean
@@ -30,11 +33,11 @@ up: $(READY)  ## 启动 Airflow start Airflow and its UI on loopback until Ctrl-
 
 test: $(READY)  ## 快速测试 linters and all fast tests (under 15 minutes on 2 cores)
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 test-all: $(READY)  ## 全部测试 every test
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 lint: $(READY)  ## 静态检查 ruff, mypy, sqlfluff
 	@$(BIN)/ruff check .
