@@ -102,31 +102,41 @@ capture as (
             and quarter.pollutant_id = series.pollutant_id
 ),
 
+-- All hours of a run on one day are filled by the same rule: it is looked up by day, and not hour by hour.
+run_day as (
+    select
+        series_no,
+        run_no,
+        pollutant_id,
+        business_date,
+        date_trunc('quarter', business_date) as quarter_start_date,
+        list(hour_start) as hours
+    from invalid_hour
+    where is_in_scope
+    group by series_no, run_no, pollutant_id, business_date
+),
+
 ruled as (
     select
-        invalid_hour.series_no,
-        invalid_hour.business_date,
-        invalid_hour.hour_start,
+        run_day.series_no,
+        run_day.business_date,
+        run_day.hours,
         anchored.* exclude (series_no, run_no, anchor_at),
         rule.substitution,
         rule.window_valid_hours
-    from invalid_hour
-    inner join anchored on invalid_hour.series_no = anchored.series_no and invalid_hour.run_no = anchored.run_no
-    inner join capture
-        on
-            invalid_hour.series_no = capture.series_no
-            and date_trunc('quarter', invalid_hour.business_date) = capture.quarter_start_date
+    from run_day
+    inner join anchored on run_day.series_no = anchored.series_no and run_day.run_no = anchored.run_no
+    inner join capture on run_day.series_no = capture.series_no and run_day.quarter_start_date = capture.quarter_start_date
     left join {{ ref('source_substitution') }} as rule
         on
-            invalid_hour.pollutant_id = rule.pollutant_id
+            run_day.pollutant_id = rule.pollutant_id
             and anchored.cause = rule.cause
             and rule.is_active
-            and {{ in_force('rule', 'invalid_hour.business_date') }}
+            and {{ in_force('rule', 'run_day.business_date') }}
             and capture.valid_hours * 100 >= rule.min_capture_pct * capture.operating_hours
             and (rule.below_capture_pct is null or capture.valid_hours * 100 < rule.below_capture_pct * capture.operating_hours)
             and anchored.run_hours >= rule.min_run_hours
             and (rule.max_run_hours is null or anchored.run_hours <= rule.max_run_hours)
-    where invalid_hour.is_in_scope
 ),
 
 asked as (
@@ -165,7 +175,7 @@ select
     series.outlet_code,
     series.pollutant_id,
     ruled.business_date,
-    ruled.hour_start,
+    unnest(ruled.hours) as hour_start,
     ruled.cause,
     ruled.run_from_at,
     ruled.run_hours,
