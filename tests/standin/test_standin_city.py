@@ -266,11 +266,40 @@ def test_waste_is_balanced_but_for_two_forgotten_shipments(platform: Platform) -
 
 def test_targets_and_returns_leave_honest_gaps(platform: Platform) -> None:
     targets = rows_of(platform, "provincial_target")
-    assert {row["indicator_no"] for row in targets} == {1, 2, 12, 13, 14, 15}
-    assert {row["metric"] for row in targets if row["indicator_no"] >= 12} == {"tonnes"}
+    assert {row["indicator_no"] for row in targets} == {1, 2, 3, 10, 11, 12, 13, 14, 15, 25, 26}
+    assert {row["metric"] for row in targets if 12 <= row["indicator_no"] <= 15} == {"tonnes"}
     returned = {row["indicator_no"] for row in rows_of(platform, "department_return")}
-    assert returned.isdisjoint({8, 11, 21, 25, 28})
-    assert len(returned) >= 10
+    assert returned == {10, 11, 16, 17, 18, 19, 20, 22, 23, 24, 25, 26, 27, 28}
+    assert not {"C10", "C18"} & {row["commitment_id"] for row in rows_of(platform, "commitment_return")}
+
+
+def test_counties_add_up_to_the_city_in_what_departments_return(platform: Platform) -> None:
+    returned: dict[tuple[int, str, int], dict[str, tuple[Any, Any]]] = {}
+    for row in rows_of(platform, "department_return"):
+        of_year = returned.setdefault((row["indicator_no"], row["part"], row["year"]), {})
+        of_year.setdefault(row["region_code"], (row["numerator"], row["denominator"]))
+        assert row["indicator_no"] in (25, 26) or row["numerator"] <= row["denominator"]
+    complete = {key: regions for key, regions in returned.items() if len(regions) == 6}
+    assert len(complete) >= 40
+    for key, regions in complete.items():
+        city = regions.pop("430300")
+        assert tuple(map(sum, zip(*regions.values(), strict=True))) == city, key
+
+
+def test_every_point_that_is_sampled_is_registered_and_the_lake_has_what_a_lake_needs(platform: Platform) -> None:
+    points = {(row["sample_kind"], row["point_code"]): row for row in rows_of(platform, "water_point")}
+    samples = rows_of(platform, "water_sample", ANY_DAY - dt.timedelta(days=62), ANY_DAY)
+    assert {(row["sample_kind"], row["point_code"]) for row in samples} <= points.keys()
+    assert sum(row["sample_kind"] == "section" and row["is_assessed"] for row in points.values()) == 10
+    lakes = {row["point_code"] for row in samples if row["item_code"] in ("w01004", "w01016")}
+    assert lakes == {code for (kind, code), row in points.items() if kind == "section" and row["body_kind"] == "lake"}
+
+
+def test_one_water_fell_back_and_was_healed(platform: Platform) -> None:
+    checks = rows_of(platform, "water_body_check")
+    assert len({row["body_code"] for row in checks if row["built_up_kind"] == "prefecture_city"}) == 23
+    black = [row for row in checks if row["treated_date"] and row["nh3n_mg_l"] > 8]
+    assert {(row["body_code"], row["checked_date"].year) for row in black} == {("HC07", 2023)}
 
 
 def test_another_seed_is_another_city() -> None:

@@ -57,7 +57,9 @@ def test_a_bad_contract_says_what_is_wrong(change: dict[str, Any], sentence: str
 
 
 def test_unknown_names_are_answered_with_the_known_ones() -> None:
-    with pytest.raises(KeyError, match=r"no contract for table 'air'; known tables: accounting_quantity, air_hour"):
+    with pytest.raises(
+        KeyError, match=r"no contract for table 'air'; known tables: accounting_quantity, air_exception_event, air_hour"
+    ):
         get_contract("air")
     with pytest.raises(KeyError, match="no feed 'weather'; known feeds: monitoring, permits, credit, returns"):
         tables_of("weather")

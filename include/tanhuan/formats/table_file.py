@@ -5,9 +5,10 @@ two lines can be one header (a group over its columns). Names are English or Chi
 with a unit or a note in brackets. Only one visible sheet of a workbook may hold such a table with rows.
 
 Under the header every line is a row, except: blank lines; repetitions of the header; footers, that is lines whose first
-cell is a footer word (合计, 备注, 填表人 …) and none of whose key columns holds anything else; and in CSV a line with
-another number of cells than the header has, which is unreadable. Nothing else is left out: a line without key may be a
-forgotten key, and goes to the contract to refuse. Does not belong here: what a cell means (`cell_text`).
+cell is a footer word (合计, 备注, 填表人 …) and none of whose key columns holds anything else; lines of a form that
+nobody filled, that is, in which nothing but keys stands; and in CSV a line with another number of cells than the header
+has, which is unreadable. Nothing else is left out: a line without key may be a forgotten key, and goes to the contract
+to refuse. Does not belong here: what a cell means (`cell_text`).
 """
 
 from __future__ import annotations
@@ -250,6 +251,7 @@ def _sort_lines(sheet: Sheet, header: Header, contract: Contract, lines: Iterato
     """Put every line under the header where it belongs."""
     table = _Table(sheet, header)
     keys = [header.places[column] for column in contract.stated_key]
+    said = [place for column, place in header.places.items() if column not in contract.key]
     width = header.width
     for line in lines:
         texts = line.texts
@@ -257,6 +259,8 @@ def _sort_lines(sheet: Sheet, header: Header, contract: Contract, lines: Iterato
             table.left_out["blank"] += 1
         elif _is_footer(texts, keys):
             table.left_out["footer"] += 1
+        elif _has_only_keys(texts, keys, said):
+            table.left_out["not filled"] += 1
         elif all(place < len(texts) and texts[place] == header.texts[place] for place in keys):
             table.left_out["header repeated"] += 1
         elif sheet.is_cut and (len(texts) < width or "".join(texts[width:]).strip()):
@@ -267,6 +271,16 @@ def _sort_lines(sheet: Sheet, header: Header, contract: Contract, lines: Iterato
             extra = texts[:width] if not "".join(texts[width:]).strip() else texts
             table.rows.append(line._replace(texts=extra + [""] * (width - len(extra))))
     return table
+
+
+def _has_only_keys(texts: list[str], keys: list[int], said: list[int]) -> bool:
+    """Tell whether keys stand in a line, no footer word among them, and nothing in any other column of the contract."""
+
+    def stands(places: list[int]) -> bool:
+        return any(texts[place].strip() for place in places if place < len(texts))
+
+    is_total = any(_is_footer_word(texts[place]) for place in keys if place < len(texts))
+    return bool(said) and stands(keys) and not stands(said) and not is_total
 
 
 def _is_footer(texts: list[str], keys: list[int]) -> bool:

@@ -22,6 +22,7 @@ from tanhuan.contracts import Contract, get_contract, load_contracts
 from tanhuan.standin.checks import list_checks
 from tanhuan.standin.city import DATA, LIMIT_YEARS, City, Row, read_rows
 from tanhuan.standin.returns import report_lines, returns_tables
+from tanhuan.standin.surroundings import list_checks_of_waters, list_exception_events, list_intakes
 
 TIME_ZONE = ZoneInfo("Asia/Shanghai")
 #: Answers kept ready, so that paging does not generate again. Four feeds ask at once, page by page.
@@ -178,7 +179,10 @@ class Platform:
             "network_iaqi_hour": read_rows("network_iaqi_hour"),
             "execution_report_line": report_lines(city),
             "source_check": list_checks(city),
-            "water_point": read_rows("water_points"),
+            "source_intake": list_intakes(city),
+            "water_body_check": list_checks_of_waters(city),
+            "air_exception_event": list_exception_events(),
+            "water_site": read_rows("water_points"),
             "water_item": read_rows("water_items"),
         }
         for name, rows in generator.items():

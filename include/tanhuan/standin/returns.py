@@ -1,9 +1,10 @@
-"""What is handed in about the invented city: base, projects, evidence, targets, returns, waste, execution reports.
+"""What is handed in about the invented city: base, projects, evidence, waste, execution reports.
 
 Belongs here: the snapshot tables of the feed `returns`, and which execution reports there are and when they come. The
 facts are CSV files in data/; the base of a source is derived, so that it always covers what its hours show today and
 what its projects take away. Does not belong here: the tonnes of a report, which follow its outlets' stops
-(sql/execution_report.sql); quantities of the account (`quantities.py`); checks of monitors (`checks.py`).
+(sql/execution_report.sql); quantities of the account (`quantities.py`); checks of monitors (`checks.py`); returns of
+indicators and targets (`plan_returns.py`); registers of water and air (`surroundings.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from typing import NamedTuple
 
 from tanhuan.standin.city import LIMIT_YEARS, SYNTHETIC, City, Row, read_rows
 from tanhuan.standin.draws import between, day_between, uniform
+from tanhuan.standin.plan_returns import list_commitments, list_returns, list_targets
 from tanhuan.standin.quantities import list_quantities
+from tanhuan.standin.surroundings import list_points
 
 BASE_YEAR = 2020
 POLLUTANTS = ("cod", "nh3n", "vocs", "nox")
@@ -57,8 +60,10 @@ def returns_tables(city: City) -> dict[str, list[Row]]:
         "emission_base": _site_bases(city, projects) + _area_bases(),
         "reduction_project": projects,
         "reduction_evidence": [row for line in read_rows("projects") for row in _evidence_rows(city, line)],
-        "provincial_target": [{**row, "data_basis": SYNTHETIC} for row in read_rows("targets")],
-        "department_return": [row for line in read_rows("returns") for row in _return_rows(line)],
+        "provincial_target": list_targets(),
+        "department_return": list_returns(city),
+        "commitment_return": list_commitments(),
+        "water_point": list_points(),
         "hazardous_waste_balance": [row for line in read_rows("hazardous_waste") for row in _waste_rows(city, line)],
     }
 
@@ -269,22 +274,3 @@ def _area_bases() -> list[Row]:
 
 def _base_row(**facts: str | None) -> Row:
     return {**facts, "base_year": str(BASE_YEAR), "doc_no": "示例环统〔2021〕1号", "data_basis": SYNTHETIC}
-
-
-def _return_rows(line: Row) -> list[Row]:
-    return [
-        {
-            "indicator_no": line["indicator_no"],
-            "region_code": "430300",
-            "year": str(year),
-            "numerator": line[f"numerator_{year}"],
-            "denominator": line["denominator"],
-            "quantity_unit": line["quantity_unit"],
-            "issuer": line["issuer"],
-            "doc_no": f"示例报送〔{year + 1}〕{line['indicator_no']}号",
-            "issued_date": f"{year + 1}-02-{10 + int(str(line['indicator_no'])) % 15:02d}",
-            "data_basis": SYNTHETIC,
-        }
-        for year in range(2021, 2026)
-        if line[f"numerator_{year}"]
-    ]

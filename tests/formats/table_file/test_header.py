@@ -116,19 +116,22 @@ def test_a_line_without_key_and_one_that_only_begins_like_a_footer_are_rows(read
     forgotten = ["", *FINE[1:]]
     total_with_key = [
         "合计",
+        "27",
         "430300",
         "2021",
+        "1",
         "1",
         "2",
         "万元",
         "统计局",
         "潭统〔2021〕1号",
-        "2021-03-05",
+        "2021-12-31",
+        "2022-03-05",
         "synthetic",
     ]
     assert read(as_csv(PENALTY, forgotten)).of("case_no") == [None]
     columns = [c.name for c in get_contract("department_return").columns]
-    assert read(as_csv(columns, total_with_key), "department_return").of("indicator_no") == ["合计"]
+    assert read(as_csv(columns, total_with_key), "department_return").of("plan_id") == ["合计"]
 
 
 def test_raw_shows_every_cell_as_received_under_its_header(read: Read) -> None:

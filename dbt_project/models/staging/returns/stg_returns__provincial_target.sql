@@ -1,8 +1,11 @@
 with admitted as (
-    {{ latest_admitted("provincial_target", ["indicator_no", "region_code", "year", "issued_date"]) }}
+    {{ latest_admitted(
+        "provincial_target", ["plan_id", "indicator_no", "region_code", "year", "issued_date"]
+    ) }}
 )
 
 select
+    plan_id,
     indicator_no,
     region_code,
     year,

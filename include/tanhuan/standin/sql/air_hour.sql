@@ -51,47 +51,50 @@ rolling as (
 published as (
     select
         *,
-        max(o3_8h) over (partition by station_code, business_day order by h) as o3_8h_24h,
-        (h + 8) // 24 as label_day
+        max(o3_8h) over (partition by station_code, business_day order by h) as o3_8h_24h
     from rolling
 ),
 
+-- The hourly index is that of the 1-hour values, particles too, in both editions (PROVENANCE.md).
 readings as (
     unpivot (
         select
             station_code,
             h,
-            label_day,
+            date '1970-01-01' + business_day::integer as business_date,
             so2 as so2_1h,
             no2 as no2_1h,
             co_tenths / 10.0 as co_1h,
             o3 as o3_1h,
             pm25 as pm25_1h,
-            pm10 as pm10_1h,
-            pm25_24h,
-            pm10_24h
+            pm10 as pm10_1h
         from published
-    ) on columns(* exclude (station_code, h, label_day)) into name item value reading
+    ) on columns(* exclude (station_code, h, business_date)) into name item value reading
 ),
 
 aqis as (
     select
         r.station_code,
         r.h,
+        -- Decimals: a tenth of CO that lands on a whole index must not be lifted by a rounding of the machine.
         max(
             ceil(
-                b.iaqi_low
-                + (b.iaqi_high - b.iaqi_low) * (r.reading - b.value_low) / (b.value_high - b.value_low)
+                (
+                    b.iaqi_low
+                    + (b.iaqi_high - b.iaqi_low) * (r.reading - b.value_low) / (b.value_high - b.value_low)
+                )::decimal(18, 6)
             )
         )::integer as aqi
     from readings as r
     inner join network_iaqi_hour as b
         on
             r.item = b.item
-            and date '1970-01-01' + r.label_day::integer between b.valid_from and b.valid_to
+            and r.business_date between b.valid_from and b.valid_to
             and r.reading >= b.value_low
             and r.reading < b.value_high
-    group by all
+    group by r.station_code, r.h
+    -- HJ 633-2026 4.2.6: with an item missing an index is published only above 100.
+    having count(*) = 6 or aqi > 100 or any_value(b.valid_from) < date '2026-03-01'
 )
 
 select

@@ -45,19 +45,20 @@ select
     iaqi_high::double as iaqi_high
 from register_network_iaqi_hour;
 
-create table water_point as
+create table water_site as
 select
     point_code,
     sample_kind,
     point_name,
     county_code,
     river,
+    body_kind,
     is_automatic::boolean as is_automatic,
     burden::double as burden,
     every_months::integer as every_months,
     first_day::integer as first_day,
     last_day::integer as last_day
-from register_water_point;
+from register_water_site;
 
 create table water_item as
 select
@@ -70,7 +71,8 @@ select
     detection_limit as detection_limit_text,
     detection_limit::double as detection_limit,
     decimals::integer as decimals,
-    follows_burden::boolean as follows_burden
+    follows_burden::boolean as follows_burden,
+    lakes_only::boolean as lakes_only
 from register_water_item;
 
 create table execution_report_line as

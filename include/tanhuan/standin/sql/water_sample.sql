@@ -14,7 +14,7 @@ drawn_visits as (
     select
         *,
         md5_number_lower(concat_ws('|', getvariable('seed'), 'visit', point_code, month)) as bits
-    from water_point
+    from water_site
     cross join months
     -- Wells in March and September.
     where month(month) % every_months = 3 % every_months
@@ -35,7 +35,7 @@ drawn_results as (
         i.*,
         md5_number_lower(concat_ws('|', getvariable('seed'), 'result', v.point_code, v.month, i.item_code)) as bits
     from visits as v
-    inner join water_item as i on list_contains(i.kinds, v.sample_kind)
+    inner join water_item as i on list_contains(i.kinds, v.sample_kind) and (v.body_kind = 'lake' or not i.lakes_only)
     where v.day in (select day from days) and v.day + v.days_to_report <= getvariable('now_day')
 ),
 

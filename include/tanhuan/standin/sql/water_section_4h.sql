@@ -16,7 +16,7 @@ readings as (
         cos(2 * pi() * ((h + 8) % 24 - 15) / 24) as sun,
         md5_number_lower(concat_ws('|', getvariable('seed'), 'station', point_code, h)) as bits,
         md5_number_lower(concat_ws('|', getvariable('seed'), 'river', point_code, (h + 8) // 24)) & 65535 as flood
-    from water_point as point
+    from water_site as point
     cross join hours
     where point.is_automatic
 ),
