@@ -2,12 +2,19 @@ with rules as (
     {{ air_rules(["day_min_hours", "mda8_first_label", "mda8_min_hours", "mda8_min_windows"]) }}
 ),
 
+places as (
+    select *
+    from {{ ref("air_validity") }}
+    where rule_id = 'decimals'
+),
+
 hours as (
     select
         station_code,
         business_date,
         label_hour,
         data_basis,
+        data_status,
         {{ unpivot_air_items({"hour_value": "<id>_<unit>", "network_value": "<id>_24h_<unit>"})
             | replace("o3_24h_ug_m3", "o3_8h_24h_ug_m3") }} as item
     from {{ ref("stg_monitoring__air_hour") }}
@@ -22,62 +29,86 @@ items as (
         hours.business_date,
         hours.label_hour,
         hours.data_basis,
-        hours.item.pollutant_id,
-        hours.item.network_value,
+        hours.data_status,
+        hours.item.pollutant_id as pollutant_id,
+        hours.item.network_value as network_value,
         {{ round_half_even("hours.item.hour_value", "places.value") }} as hour_value
     from hours
-    left join {{ ref("air_validity") }} as places
-        on
-            places.rule_id = 'decimals'
-            and hours.item.pollutant_id = places.pollutant_id
-            and {{ in_force("places", "hours.business_date") }}
-),
-
--- HJ 663-2013 A.1: the 8-hour mean at X is that of the hours X-7 to X. Labels 8 to 24 never reach into the day before.
-windowed as (
-    select
-        *,
-        count(hour_value) over eight_hours as window_hours,
-        cast(sum(hour_value) over eight_hours / nullif(count(hour_value) over eight_hours, 0) as decimal(18, 6)) as window_mean
-    from items
-    window eight_hours as (
-        partition by station_code, business_date, pollutant_id
-        order by label_hour range between 7 preceding and current row
-    )
+    left join places
+        on hours.item.pollutant_id = places.pollutant_id and {{ in_force("places", "hours.business_date") }}
 ),
 
 summed as (
     select
-        windowed.station_code,
-        windowed.business_date,
-        windowed.pollutant_id,
-        {{ basis_of_group("windowed.data_basis") }} as data_basis,
-        max(windowed.network_value) filter (where windowed.label_hour = 24) as network_value,
-        count(windowed.hour_value) as valid_hours,
-        {{ exact_mean("windowed.hour_value") }} as hourly_mean,
-        count(*) filter (
-            where windowed.label_hour >= rules.mda8_first_label and windowed.window_hours >= rules.mda8_min_hours
-        ) as valid_windows,
-        max(windowed.window_mean) filter (
-            where windowed.label_hour >= rules.mda8_first_label and windowed.window_hours >= rules.mda8_min_hours
-        ) as mda8,
-        any_value(rules.day_min_hours) as day_min_hours,
-        any_value(rules.mda8_min_windows) as mda8_min_windows
-    from windowed
-    left join rules on {{ in_force("rules", "windowed.business_date") }}
-    group by windowed.station_code, windowed.business_date, windowed.pollutant_id
+        station_code,
+        business_date,
+        pollutant_id,
+        {{ basis_of_group("data_basis") }} as data_basis,
+        bool_and(data_status = 'final') as is_final,
+        count(*) as received_hours,
+        max(network_value) filter (where label_hour = 24) as network_value,
+        count(hour_value) as valid_hours,
+        max(hour_value) as hour_max,
+        {{ exact_mean("hour_value") }} as hourly_mean
+    from items
+    group by station_code, business_date, pollutant_id
 ),
 
--- HJ 663-2013 6.1.2: with fewer windows a maximum above the limit still counts.
+-- HJ 663-2013 A.1: the 8-hour mean at X is that of the hours X-7 to X; an hour that never came is a gap in it like an empty one.
+windows as (
+    select
+        ends.station_code,
+        ends.business_date,
+        ends.label,
+        any_value(rules.mda8_min_hours) as min_hours,
+        count(items.hour_value) as window_hours,
+        {{ exact_mean("items.hour_value") }} as window_mean
+    from (
+        select
+            station_code,
+            business_date,
+            unnest(range(1, 25)) as label
+        from summed
+        where pollutant_id = 'o3'
+    ) as ends
+    inner join rules on {{ in_force("rules", "ends.business_date") }} and ends.label >= rules.mda8_first_label
+    inner join items
+        on
+            ends.station_code = items.station_code
+            and ends.business_date = items.business_date
+            and items.pollutant_id = 'o3'
+            and items.label_hour between ends.label - 7 and ends.label
+    group by ends.station_code, ends.business_date, ends.label
+),
+
+mda8 as (
+    select
+        station_code,
+        business_date,
+        count(*) as valid_windows,
+        max(window_mean) as mda8
+    from windows
+    where window_hours >= min_hours
+    group by station_code, business_date
+),
+
+-- HJ 663-2013 6.1.2: with fewer windows a maximum above the limit still counts; 6.3: it is rounded before it is held against it.
 measured as (
     select
         summed.*,
+        case when summed.pollutant_id = 'o3' then coalesce(mda8.valid_windows, 0) end as valid_windows,
         case
-            when summed.pollutant_id != 'o3' and summed.valid_hours >= summed.day_min_hours then summed.hourly_mean
-            when summed.pollutant_id = 'o3' and (summed.valid_windows >= summed.mda8_min_windows or summed.mda8 > ozone.limit_value)
-                then summed.mda8
-        end as hourly_value
+            when summed.pollutant_id != 'o3' and summed.valid_hours >= rules.day_min_hours then summed.hourly_mean
+            when
+                summed.pollutant_id = 'o3'
+                and (mda8.valid_windows >= rules.mda8_min_windows or {{ round_half_even("mda8.mda8", "places.value") }} > ozone.limit_value)
+                then mda8.mda8
+        end as strict_value
     from summed
+    left join rules on {{ in_force("rules", "summed.business_date") }}
+    left join mda8
+        on summed.station_code = mda8.station_code and summed.business_date = mda8.business_date and summed.pollutant_id = 'o3'
+    left join places on summed.pollutant_id = places.pollutant_id and {{ in_force("places", "summed.business_date") }}
     left join {{ ref("air_limit") }} as ozone
         on
             summed.pollutant_id = ozone.pollutant_id
@@ -89,8 +120,13 @@ select
     station_code,
     business_date,
     pollutant_id,
-    cast(coalesce(network_value, hourly_value) as decimal(12, 4)) as concentration,
-    case when network_value is not null then 'network_24h' when hourly_value is not null then 'hourly_mean' end as value_source,
+    cast(strict_value as decimal(14, 6)) as strict_value,
+    cast(coalesce(network_value, strict_value) as decimal(14, 6)) as archive_value,
+    case when network_value is not null then 'network_24h' when strict_value is not null then 'hourly_mean' end as value_source,
     valid_hours,
+    valid_windows,
+    case when pollutant_id = 'o3' then hour_max end as hour_max,
+    received_hours,
+    is_final,
     data_basis
 from measured

@@ -1,0 +1,1 @@
+{{ air_period("station", "station_code") }}
