@@ -17,6 +17,9 @@ from tanhuan.errors import TanhuanError
 from tanhuan.files import read_json
 from tanhuan.settings import Settings
 
+#: the plan's own region: what is shown unless another is asked for
+CITY = "430300"
+
 _STATUS_COLOUR = {
     "attained": "green",
     "on_track": "green",
@@ -38,8 +41,25 @@ select
     indicator_no, indicator, value, unit, kind, target_value, target_raw, target_metric, status, data_basis,
     status_reason_zh, status_reason_en
 from ind_plan_indicator
-where plan_id = '14' and region_code = '430300' and assessment_point = 'FINAL_2025'
+where plan_id = '14' and region_code = $region and assessment_point = 'FINAL_2025'
 order by indicator_no
+"""
+
+_VERDICT = """
+select verdict, binding_count, binding_attained_count, binding_failed_count, binding_open_count, reason_zh, reason_en
+from ind_plan_verdict
+where plan_id = '14' and region_code = $region and assessment_point = 'FINAL_2025'
+"""
+
+_REGIONS = """
+select indicators.region_code, region.name_zh, region.name_en
+from (
+    select distinct region_code
+    from ind_plan_indicator
+    where plan_id = '14' and assessment_point = 'FINAL_2025'
+) as indicators
+inner join dim_region as region on indicators.region_code = region.region_code
+order by indicators.region_code
 """
 
 _PREVIOUS_PLAN = """
@@ -54,7 +74,7 @@ _BASELINE = """
 select basis, judged_days, good_days, good_ratio_pct, pm25_valid_days, pm25_mean_ug_m3, is_sufficient,
     insufficient_reason_zh, insufficient_reason_en, data_basis
 from mart_air_period
-where region_code = '430300' and period_kind = 'year' and year = 2019
+where region_code = '430300' and series = 'all' and period_kind = 'year' and year = 2019
 order by basis desc
 """
 
@@ -64,7 +84,7 @@ select indicator_no, coalesce(
     case when other_baseline_year = 2019 then other_baseline_value end
 ) as baseline
 from ind_plan_indicator
-where plan_id = '14' and indicator_no in (1, 2) and assessment_point = 'FINAL_2025'
+where plan_id = '14' and indicator_no in (1, 2) and assessment_point = 'FINAL_2025' and region_code = '430300'
 order by indicator_no
 """
 
@@ -96,24 +116,28 @@ group by table_name
 """
 
 
-def list_indicators(settings: Settings) -> list[dict[str, Any]]:
-    """Return the 14th plan's indicators at its final assessment, as published.
+def list_indicators(settings: Settings, region: str = CITY) -> list[dict[str, Any]]:
+    """Return the 14th plan's indicators of a region at its final assessment, as published.
 
     Raises:
-        TanhuanError: nothing is published yet.
+        TanhuanError: nothing is published yet, or nothing for that region.
     """
     _read_manifest(settings)
-    return _read(settings, _INDICATORS)
+    _name_region(settings, region)
+    return _read(settings, _INDICATORS, {"region": region})
 
 
-def show_publication(settings: Settings, console: Console) -> None:
-    """Print indicators, baseline, gates and where the files are.
+def show_publication(settings: Settings, console: Console, region: str = CITY) -> None:
+    """Print the indicators and the verdict of a region, the baseline, gates and where the files are.
 
     Raises:
-        TanhuanError: nothing is published yet.
+        TanhuanError: nothing is published yet, or nothing for that region.
     """
     manifest = _read_manifest(settings)
-    console.print(_lay_out_indicators(_read(settings, _INDICATORS), manifest))
+    name = _name_region(settings, region)
+    rows = _read(settings, _INDICATORS, {"region": region})
+    console.print(_lay_out_indicators(rows, f"{name} · FINAL_2025 · 截至 as of {manifest['as_of']}"))
+    _print_verdict(settings, console, region)
     previous = ", ".join(f"{r['status']} {r['indicators']}" for r in _read(settings, _PREVIOUS_PLAN))
     console.print(f"“十三五” 13th plan, 27 indicators as the plan's table 1 states them (FINAL_2020): {previous}\n")
     _print_baseline(settings, console)
@@ -151,9 +175,29 @@ def _new_table(title: str, left: tuple[str, ...], right: tuple[str, ...] = ()) -
     return table
 
 
-def _lay_out_indicators(rows: list[dict[str, Any]], manifest: dict[str, Any]) -> Table:
+def _name_region(settings: Settings, region: str) -> str:
+    """Return the names of a region the plan is assessed for.
+
+    Raises:
+        TanhuanError: the plan is not assessed for it.
+    """
+    names = {r["region_code"]: f"{r['name_zh']} {r['name_en']}" for r in _read(settings, _REGIONS)}
+    if region not in names:
+        listed = ", ".join(f"{code} {name}" for code, name in names.items())
+        raise TanhuanError(f"The plan has no indicators for region {region!r}.", f"choose one of {listed}.")
+    return names[region]
+
+
+def _print_verdict(settings: Settings, console: Console, region: str) -> None:
+    for row in _read(settings, _VERDICT, {"region": region}):
+        colour = _STATUS_COLOUR.get(row["verdict"], "yellow")
+        console.print(f"总体结论 overall: [{colour}]{row['verdict']}[/]  {row['reason_zh']}", highlight=False)
+        console.print(f"  {row['reason_en']}\n", highlight=False)
+
+
+def _lay_out_indicators(rows: list[dict[str, Any]], title: str) -> Table:
     table = _new_table(
-        f"“十四五”指标 14th plan, 28 indicators · FINAL_2025 · 截至 as of {manifest['as_of']}",
+        f"“十四五”指标 14th plan, {len(rows)} indicators · {title}",
         ("#", "指标 indicator", "值 value", "目标 target", "状态 status", "依据\nbasis"),
     )
     for row in rows:
@@ -239,7 +283,7 @@ def _print_place(settings: Settings, manifest: dict[str, Any], console: Console)
     console.print(f"位置 where      {path}/  (tanhuan.duckdb, parquet/, manifest.json)")
     query = (
         "select indicator_no, indicator, value, unit, status, data_basis from ind_plan_indicator "
-        "where assessment_point = $$FINAL_2025$$"
+        "where assessment_point = $$FINAL_2025$$ and region_code = $$430300$$"
     )
     program = f'import duckdb; duckdb.connect("{path}/tanhuan.duckdb", read_only=True).sql("{query}").show(max_rows=40)'
     console.print("试一试 paste this:")

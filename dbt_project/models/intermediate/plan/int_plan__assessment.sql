@@ -3,6 +3,8 @@ with joined as (
     select
         checkpoint.*,
         value.value,
+        value.numerator,
+        value.denominator,
         value.unit as value_unit,
         value.coverage_n,
         value.coverage_required,
@@ -11,6 +13,10 @@ with joined as (
         value.standard_code,
         value.data_basis as value_basis,
         value.inputs,
+        value.missing_cause,
+        guard.guard_state,
+        guard.guards_zh,
+        guard.guards_en,
         case
             when checkpoint.kind = 'Q' then 'guard'
             when checkpoint.interim_value is not null then 'interim'
@@ -26,7 +32,19 @@ with joined as (
             and checkpoint.year = value.year
             -- Without an order of the province the 14th plan counts tonnes of key projects (metric A).
             and value.metric in ('any', coalesce(checkpoint.target_metric, 'tonnes'))
-    where checkpoint.point_kind != 'annual' or (value.inputs is not null and checkpoint.value_source != 'stated')
+    left join {{ ref("int_plan__guard") }} as guard
+        on
+            checkpoint.plan_id = guard.plan_id
+            and checkpoint.indicator_no = guard.indicator_no
+            and checkpoint.region_code = guard.region_code
+            and checkpoint.year = guard.year
+    -- A year of the plan without a value is a gap to be seen; after the plan only what there is to monitor is listed.
+    where
+        checkpoint.point_kind != 'annual'
+        or (
+            checkpoint.value_source != 'stated'
+            and (value.inputs is not null or (checkpoint.is_plan_region and checkpoint.year <= checkpoint.end_year))
+        )
 ),
 
 compared as (
@@ -38,9 +56,7 @@ compared as (
             when 'path' then path_value
             else target_value
         end as compared_value,
-        -- Both spellings of the micro sign, and tonnes in words, are the same unit.
-        replace(replace(replace(value_unit, 'μ', 'u'), 'µ', 'u'), '吨', 't')
-        = replace(replace(replace(target_unit, 'μ', 'u'), 'µ', 'u'), '吨', 't') as is_same_unit
+        {{ same_unit_text("value_unit") }} = {{ same_unit_text("target_unit") }} as is_same_unit
     from joined
 )
 
