@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from tanhuan import cli_quarantine
+from tanhuan import cli_assess, cli_quarantine, cli_report, cli_returns
 from tanhuan.errors import TanhuanError
 from tanhuan.settings import Settings, get_settings
 
@@ -37,6 +37,9 @@ app = typer.Typer(
 hj212_app = typer.Typer(help="HJ 212 报文 Packets of HJ 212.", no_args_is_help=True)
 app.add_typer(hj212_app, name="hj212")
 app.add_typer(cli_quarantine.app, name="quarantine")
+app.command()(cli_assess.assess)
+app.command()(cli_report.report)
+app.add_typer(cli_returns.app, name="returns")
 console = Console()
 
 KeyOption = Annotated[
@@ -223,14 +226,18 @@ def decode(
 
 
 @app.command()
-def show(as_json: JsonOption = False) -> None:
+def show(
+    region: Annotated[str, typer.Option(help="全市或县区代码 code of the city or a county")] = "430300",
+    as_json: JsonOption = False,
+) -> None:
     """查看当前发布 Show the published indicators, the gates and where the files are."""
     from tanhuan.screen import list_indicators, show_publication
 
     if as_json:
-        typer.echo(json.dumps(list_indicators(get_settings()), ensure_ascii=False, indent=1, default=str))
+        rows = list_indicators(get_settings(), region)
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1, default=str))
     else:
-        show_publication(get_settings(), console)
+        show_publication(get_settings(), console, region)
 
 
 @app.command()

@@ -21,7 +21,7 @@ from tanhuan.gates.suites import load_mart_suites
 from tanhuan.settings import Settings, now
 from tanhuan.warehouse.before import Before, find_before
 from tanhuan.warehouse.change_report import FIGURES
-from tanhuan.warehouse.lineage import Lineage, Origin, read_lineage
+from tanhuan.warehouse.lineage import FREEZES, Lineage, Origin, read_lineage
 from tanhuan.warehouse.table_pair import PUBLISHED, TablePair, find_grain
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,9 @@ _KEPT_LINES = 500_000
 _TOLD_NAMES = 10
 
 _FOUND = "found_change"
+_ASSESSMENTS = "ind_plan_assessment"
+#: how a frozen assessment is named as a cause
+_FREEZE = "concat_ws('/', plan_id, assessment_point, freeze_no)"
 _SQL = Path(__file__).parent / "sql"
 
 _NEW_LOADS = f"""
@@ -165,6 +168,17 @@ class _Comparison:
         self._con.execute(f"create or replace temp table load_day ({columns})")
         if files:
             self._con.execute(_read_sql("change_loads"), {"files": files})
+        self._show_new_freezes()
+
+    def _show_new_freezes(self) -> None:
+        """Add to `load_day` the assessments frozen since the last publication was built: they explain their rows."""
+        known = ""
+        if (PUBLISHED, _ASSESSMENTS) in self._columns:
+            known = f"where {_FREEZE} not in (select {_FREEZE} from {PUBLISHED}.{_ASSESSMENTS})"
+        self._con.execute(
+            f"insert into load_day select distinct {_FREEZE}, '{FREEZES}', 'freeze', {_FREEZE}, null::date "
+            f"from raw.{FREEZES} {known}"
+        )
 
     def _list_tables(self) -> list[TablePair]:
         tables = [
@@ -232,7 +246,7 @@ class _Comparison:
             _read_sql("change_causes"),
             {
                 "names": _TOLD_NAMES,
-                "feeds": sorted(origin.feeds),
+                "feeds": sorted(origin.feeds | ({FREEZES} if origin.reads_freezes else set())),
                 "reach": origin.reach,
                 "as_of_before": self._before.as_of,
                 "as_of": self._as_of,

@@ -20,6 +20,8 @@ from tanhuan.settings import Settings
 
 #: what `describe_rules` calls the engine: another version may round or sort in another way
 ENGINE = "duckdb"
+#: the source table of frozen assessments: no feed, but new rows of it move what is published
+FREEZES = "assessment_indicator"
 _SHAPING = ("model", "seed")
 
 
@@ -29,6 +31,7 @@ class Origin:
 
     `reads_night`: its figures may move with the date alone. `reach`: which new days can move a row: `day` only its own,
     the table is computed day by day; `quarter`: those up to the end of its quarter; `ever`: those up to its end.
+    `reads_freezes`: a new frozen assessment adds rows to it.
     """
 
     feeds: frozenset[str]
@@ -36,6 +39,7 @@ class Origin:
     rules: frozenset[str]
     reads_night: bool
     reach: str
+    reads_freezes: bool = False
 
 
 class Lineage:
@@ -63,6 +67,7 @@ class Lineage:
             frozenset(shaping | self._walk_macros(shaping) | {f"contract.{feed}" for feed in feeds} | {ENGINE}),
             "night" in raw,
             _find_reach(config),
+            FREEZES in raw,
         )
 
     @cached_property

@@ -17,6 +17,7 @@ from tanhuan.duck import open_warehouse
 from tanhuan.errors import BuildFailed
 from tanhuan.lake import PROVENANCE
 from tanhuan.settings import Settings
+from tanhuan.warehouse.assessments import load_assessments
 from tanhuan.warehouse.ops import sync_ops
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def load_lake(key: dt.date, settings: Settings) -> dict[str, int]:
             ).fetchall()
         ]
         rows = _insert_loads(con, new, settings)
+        load_assessments(con, settings)
     log.info("loaded %d loads: %s", len(new), rows or "nothing new")
     return rows
 

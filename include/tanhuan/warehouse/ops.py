@@ -10,6 +10,7 @@ from tanhuan import ledger
 from tanhuan.contracts import load_contracts
 from tanhuan.quarantine import mark_rows, read_act
 from tanhuan.settings import Settings
+from tanhuan.warehouse.assessments import list_assessments
 
 _DDL = Path(__file__).parent / "sql" / "ops.sql"
 
@@ -110,6 +111,7 @@ def sync_ops(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
     _insert_reconciliations(con, gates, settings)
     _insert_unseen(con, "publications", _INSERT_PUBLICATIONS, settings)
     _insert_unseen(con, "steps", _INSERT_STEPS, settings)
+    list_assessments(con, settings)
     refused = [
         path
         for name in loads

@@ -10,7 +10,6 @@ import datetime as dt
 import hashlib
 import itertools
 import logging
-import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -20,8 +19,9 @@ from typing import Any
 import duckdb
 
 from tanhuan import ledger
+from tanhuan.assess.archive import archive_folder
 from tanhuan.duck import open_warehouse
-from tanhuan.files import write_json
+from tanhuan.files import sync_tree, write_json
 from tanhuan.settings import Settings, now
 from tanhuan.warehouse.before import find_before
 from tanhuan.warehouse.build import hash_rules
@@ -34,7 +34,7 @@ from tanhuan.warehouse.ops import sync_ops
 log = logging.getLogger(__name__)
 
 #: the newest storage format that drivers before DuckDB 2.0 open
-_STORAGE_VERSION = "v1.4.0"
+STORAGE_VERSION = "v1.4.0"
 _BUILDING = ".building-"
 #: a night's deadline looks no further back than this for its own publication
 _NIGHTS_LOOKED_BACK = 30
@@ -84,11 +84,11 @@ def publish(key: dt.date, settings: Settings) -> Publication:
         "rules_digest": hash_rules(settings.dbt_project),
         "rules": describe_rules(settings),
         "code_revision": _read_revision(settings.project_root),
-        "storage_version": _STORAGE_VERSION,
+        "storage_version": STORAGE_VERSION,
         "duckdb": duckdb.__version__,
     }
     write_json(building / "manifest.json", manifest)
-    _sync_tree(building)
+    sync_tree(building)
     target = settings.published / version
     building.rename(target)
     _switch(settings.published / "current", version)
@@ -117,7 +117,7 @@ def _copy_tables(con: duckdb.DuckDBPyConnection, building: Path) -> tuple[dict[s
     The content hash does not depend on the order of rows. The night's own `ops_` tables have none: they tell of runs,
     and no two runs are the same.
     """
-    con.execute(f"attach '{building / 'tanhuan.duckdb'}' as out (storage_version '{_STORAGE_VERSION}')")
+    con.execute(f"attach '{building / 'tanhuan.duckdb'}' as out (storage_version '{STORAGE_VERSION}')")
     # One transaction: hundreds of comments are otherwise as many commits.
     con.execute("begin")
     tables: dict[str, Any] = {}
@@ -127,7 +127,7 @@ def _copy_tables(con: duckdb.DuckDBPyConnection, building: Path) -> tuple[dict[s
         select schema_name, table_name from duckdb_tables() where database_name = current_database()
         and (schema_name = 'main' or (schema_name = 'ops' and table_name like 'ops\\_%' escape '\\'))
         union all
-        select 'ops', 'ops_freshness'
+        select 'ops', unnest(['ops_freshness', 'ops_assessment_change'])
         order by table_name
         """
     ).fetchall():
@@ -209,15 +209,6 @@ def _read_revision(root: Path) -> str | None:
     return answer.stdout.strip() or None
 
 
-def _sync_tree(folder: Path) -> None:
-    for path in [*folder.rglob("*"), folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
 def _switch(link: Path, version: str) -> None:
     """Point readers to a version in one step; those who have the old one open keep it."""
     temporary = link.with_name(f"{_BUILDING}link")
@@ -246,8 +237,10 @@ def _remove_leftovers(settings: Settings) -> None:
 
 
 def _remove_old(settings: Settings) -> None:
+    # Frozen assessments lie beside the versions; they are none, and stay for ever.
+    kept = archive_folder(settings)
     versions = sorted(
-        (p for p in settings.published.iterdir() if p.is_dir() and not p.is_symlink()),
+        (p for p in settings.published.iterdir() if p.is_dir() and not p.is_symlink() and p != kept),
         key=lambda p: p.name.rpartition("_")[2],
     )
     for path in versions[: -settings.publications_kept]:

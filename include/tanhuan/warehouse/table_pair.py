@@ -18,6 +18,15 @@ PUBLISHED = "published_before"
 _PERIODS = (
     (("business_date",), "business_date", "business_date"),
     (("period_start_date", "period_end_date"), "period_start_date", "period_end_date"),
+    (
+        ("period_start_date", "period_kind"),
+        "period_start_date",
+        "last_day(period_start_date + if(period_kind = 'year', interval 11 months, interval 0 months))",
+    ),
+    (("month_start_date",), "month_start_date", "last_day(month_start_date)"),
+    (("month_date",), "month_date", "last_day(month_date)"),
+    (("half_start_date",), "half_start_date", "last_day(half_start_date + interval 5 months)"),
+    (("start_date", "end_at"), "start_date", "end_at::date"),
     (("year", "due_date"), "make_date(year, 1, 1)", "greatest(make_date(year, 12, 31), due_date)"),
     (("year",), "make_date(year, 1, 1)", "make_date(year, 12, 31)"),
     (("eval_year",), "make_date(eval_year, 1, 1)", "make_date(eval_year, 12, 31)"),

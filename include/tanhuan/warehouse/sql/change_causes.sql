@@ -61,6 +61,7 @@ select
         when list_contains(kinds, 'release') then 'release'
         when list_contains(kinds, 'correction') then 'correction'
         when list_contains(kinds, 'load') then 'load'
+        when list_contains(kinds, 'freeze') then 'freeze'
         when $moved and not is_closed then 'calendar'
         when len($dated) > 0 then 'calendar'
         else 'unexplained'

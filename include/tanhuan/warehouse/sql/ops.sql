@@ -151,7 +151,7 @@ comment on column ops.ops_change.new_value is '本次的值；整行新增时为
 comment on column ops.ops_change.relative_change is '相对变化：(新值−旧值)/|旧值|，仅数值列。 Change relative to the old value, of numbers only.';
 comment on column ops.ops_change.change_count is '本行代表的变化数；逐值列出时为1。 How many values or rows this line stands for; 1 if it is told value by value.';
 comment on column ops.ops_change.is_closed_period is '所属时段是否在上一次发布的截至日之前已结束。 Whether its period had ended before the date of the publication before.';
-comment on column ops.ops_change.cause_kind is 'load 新批次，correction 更正，release 隔离放行，rule 规则，calendar 日期推移，unexplained 无原因。 A load, a correction, a release from quarantine, a rule, the calendar, or none found.';
+comment on column ops.ops_change.cause_kind is 'load 新批次，correction 更正，release 隔离放行，rule 规则，calendar 日期推移，freeze 新冻结的评估，unexplained 无原因。 A load, a correction, a release from quarantine, a rule, the calendar, a new frozen assessment, or none found.';
 comment on column ops.ops_change.cause is '原因：批次号、更正编号、规则文件、到期的日期列。 The loads, corrections, rules or dated rows that explain it.';
 
 create table if not exists ops.compared (
@@ -219,3 +219,59 @@ comment on view ops.ops_freshness is '每张接入表最近一次成功接收，
 comment on column ops.ops_freshness.expected_by is '约定到达时刻（次日）。 Time of the morning after by which it should be there.';
 comment on column ops.ops_freshness.stale_after_hours is '超过多少小时未到视为陈旧。 Hours without a good arrival after which it counts as stale.';
 comment on column ops.ops_freshness.is_stale is '截至最近一次接收是否陈旧；从未到达亦为是。 Whether it was stale when anything last arrived; also true if it never did.';
+
+create table if not exists ops.ops_assessment (
+    plan_id varchar not null,
+    assessment_point varchar not null,
+    freeze_no integer not null,
+    year integer not null,
+    due_date date not null,
+    frozen_at timestamptz not null,
+    frozen_by varchar,
+    as_of_date date not null,
+    source_version varchar not null,
+    source_content_hash varchar not null,
+    content_hash varchar not null,
+    code_revision varchar,
+    rules_digest varchar not null,
+    verdict varchar,
+    note varchar,
+    reason varchar
+);
+comment on table ops.ops_assessment is '冻结的评估：每次冻结一行，永不改动。 Frozen assessments, one row a freeze; none is ever changed.';
+comment on column ops.ops_assessment.freeze_no is '第几次冻结：1 为首次，修订依次加一。 1 for the first freeze of the point, one more for each revision.';
+comment on column ops.ops_assessment.frozen_by is '经办人。 Who froze it.';
+comment on column ops.ops_assessment.as_of_date is '冻结时的数据截至日期。 Date of the figures when frozen.';
+comment on column ops.ops_assessment.source_version is '所取的发布版本。 The published version it was taken from.';
+comment on column ops.ops_assessment.content_hash is '全部文件的摘要，tanhuan assess --verify 可复核。 Hash of all its files; `tanhuan assess --verify` checks it.';
+comment on column ops.ops_assessment.verdict is '冻结时的总体结论（全市）。 Overall verdict of the city when frozen.';
+comment on column ops.ops_assessment.note is '冻结时的说明。 What was noted.';
+comment on column ops.ops_assessment.reason is '修订的事由；首次冻结为空。 Why it was revised; empty for the first.';
+
+-- What publications since a freeze changed in its indicators, and why, as far back as ops_change reaches.
+create or replace view ops.ops_assessment_change as
+select
+    frozen.plan_id,
+    frozen.assessment_point,
+    frozen.freeze_no,
+    cast(change.row_key ->> 'indicator_no' as integer) as indicator_no,
+    change.row_key ->> 'region_code' as region_code,
+    change.change,
+    change.column_name,
+    change.old_value,
+    change.new_value,
+    change.cause_kind,
+    change.cause,
+    change.version_before,
+    change.night_date,
+    change.recorded_at
+from ops.ops_assessment as frozen
+inner join ops.ops_change as change
+    on
+        change.table_name = 'ind_plan_indicator'
+        and frozen.plan_id = (change.row_key ->> 'plan_id')
+        and frozen.assessment_point = (change.row_key ->> 'assessment_point')
+        and frozen.frozen_at < change.recorded_at;
+comment on view ops.ops_assessment_change is '冻结以后各次发布对其指标的改动及原因，以 ops_change 所存为限。 What publications since a freeze changed in its indicators, and why, as far back as ops_change reaches.';
+comment on column ops.ops_assessment_change.version_before is '该次改动所比较的上一次发布。 The publication the change is compared with.';
+comment on column ops.ops_assessment_change.cause is '原因：批次号、更正编号、规则文件、到期的日期列。 The loads, corrections, rules or dated rows that explain it.';
