@@ -144,7 +144,7 @@ def _read_model(model: dict[str, Any]) -> Table:
     columns = tuple(
         Column(
             c["name"],
-            c["data_type"].replace(" ", ""),
+            c["data_type"].replace(", ", ","),
             _unit_of(c["name"]),
             *_split(c.get("description"), f"{name}.{c['name']}"),
         )

@@ -26,6 +26,16 @@ def sync_and_rename(temporary: Path, target: Path) -> None:
     temporary.replace(target)
 
 
+def sync_tree(folder: Path) -> None:
+    """Make a folder and everything in it durable."""
+    for path in [*folder.rglob("*"), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 def write_bytes(target: Path, data: bytes, mode: int = 0o644) -> None:
     """Write a whole file atomically; `mode` holds from its first byte on."""
     temporary = temporary_name(target)

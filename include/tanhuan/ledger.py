@@ -1,9 +1,9 @@
 """The ledger: what happened, one small JSON per event, written once and never edited.
 
 `ledger/loads/` says what became of every load, `ledger/gates/` what every gate run answered, `ledger/publications/`
-which versions were published, `ledger/acts/` what people did with quarantined rows. `ledger/days/` is the one part that
-is state and not history: the last received content of a table and day, so that an unchanged re-pull is recognised
-without looking through the past.
+which versions were published, `ledger/acts/` what people did with quarantined rows, `ledger/assessments/` which
+assessments were frozen. `ledger/days/` is the one part that is state and not history: the last received content of a
+table and day, so that an unchanged re-pull is recognised without looking through the past.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from tanhuan.files import read_json, write_json
 from tanhuan.settings import Settings
 
-KINDS = ("loads", "gates", "publications", "steps", "backfills", "backfill_chunks", "acts")
+KINDS = ("loads", "gates", "publications", "steps", "backfills", "backfill_chunks", "acts", "assessments")
 
 
 #: the name under which the state of a snapshot table is kept among the days

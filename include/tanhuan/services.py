@@ -38,6 +38,7 @@ DAG_IDS = {
     "pull_returns",
     "refresh_indicators",
     "backfill",
+    "assess",
 }
 #: The servers for logs of remote workers stay off: they would bind to every interface, and here all logs are local.
 _COMPONENTS = {

@@ -28,6 +28,7 @@ def test_airflow_finds_exactly_these_dags(dag_bag: dict[str, Any]) -> None:
         "pull_returns",
         "refresh_indicators",
         "backfill",
+        "assess",
     }
     assert set(dag_bag["dags"]) == DAG_IDS
 
@@ -87,14 +88,16 @@ def test_every_dag_says_how_much_it_matters_and_never_catches_up(dag_bag: dict[s
         assert {"tier_1", "tier_2", "tier_3"} & set(described["tags"]), dag_id
         assert described["catchup"] is False, dag_id
         assert described["max_active_runs"] == 1, dag_id
-        # A backfill runs when somebody asks for it, and is of no night.
-        expected = "NullTimetable" if dag_id == "backfill" else "Partition"
+        # A backfill and an assessment run when somebody asks for them, and are of no night.
+        expected = "NullTimetable" if dag_id in ("backfill", "assess") else "Partition"
         assert expected in described["timetable"], f"{dag_id}: a night is a partition"
 
 
 def test_a_backfill_lets_a_night_pass_and_does_not_count_as_one(dag_bag: dict[str, Any]) -> None:
     tasks = dag_bag["dags"]["backfill"]["tasks"]
-    nights = [t for dag_id, d in dag_bag["dags"].items() if dag_id != "backfill" for t in d["tasks"].values()]
+    nights = [
+        t for dag_id, d in dag_bag["dags"].items() if dag_id not in ("backfill", "assess") for t in d["tasks"].values()
+    ]
     assert max(t["priority"] for t in tasks.values()) < min(t["priority"] for t in nights)
     assert tasks["pull_chunk"]["at_once"] == 2, "half of the slots that `tanhuan up` has"
     assert tasks["pull_chunk"]["retries"] >= 1
@@ -107,3 +110,12 @@ def test_the_form_of_a_backfill_offers_every_feed_and_table(dag_bag: dict[str, A
     assert form["feed"]["enum"] == [None, *FEEDS, ALL_FEEDS]
     assert form["tables"]["examples"] == list(load_contracts())
     assert [name for name, schema in form.items() if schema.get("format") == "date"] == ["from", "to"]
+
+
+def test_an_assessment_is_frozen_by_hand_once_and_without_the_warehouse(dag_bag: dict[str, Any]) -> None:
+    described = dag_bag["dags"]["assess"]
+    [task] = described["tasks"].values()
+    assert task["retries"] == 0, "a second try would be refused, or freeze another version"
+    assert task["pool"] != "warehouse", "it reads the publication only"
+    assert task["outlets"] == []
+    assert sorted(described["form"]) == ["note", "plan", "point", "reason", "who"]

@@ -23,8 +23,14 @@ UNDATED = {
     "plan",
     "plan_assessment_point",
     "plan_baseline",
+    "plan_commitment",
+    "plan_guard",
     "plan_indicator",
+    "plan_indicator_formula",
+    "plan_indicator_region",
+    "plan_note",
     "plan_path",
+    "plan_verdict_rule",
     "pollutant",
 }
 

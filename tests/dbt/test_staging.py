@@ -66,7 +66,12 @@ def query(contract: Contract, manifest: dict[str, Any], two_nights: Settings) ->
 
 def test_sources_are_the_contract_tables_and_the_nights_own(manifest: dict[str, Any]) -> None:
     sources = {(s["source_name"], s["name"]) for s in manifest["sources"].values()}
-    assert {name for schema, name in sources if schema == "raw"} == {*load_contracts(), "night", "changed_day"}
+    assert {name for schema, name in sources if schema == "raw"} == {
+        *load_contracts(),
+        "night",
+        "changed_day",
+        "assessment_indicator",
+    }
     assert {name for schema, name in sources if schema != "raw"} <= {"ops_load", "ops_quarantine"}
 
 

@@ -216,13 +216,25 @@ def value_set(table: str, check_id: str) -> set[str]:
     return set(next(e["kwargs"]["value_set"] for e in expectations if e["meta"]["id"] == check_id))
 
 
+def query_of(table: str, check_id: str) -> str:
+    expectations = read_json(EXPECTATIONS / "source" / f"{table}.json")["expectations"]
+    return str(next(e["kwargs"]["unexpected_rows_query"] for e in expectations if e["meta"]["id"] == check_id))
+
+
 def test_counties_and_zones_are_those_of_the_region_seed() -> None:
     regions = read_seed("region")
     counties = {r["region_code"] for r in regions if r["level"] == "county"}
     assert value_set("permit", "SRC-PE-070") == value_set("emission_base", "SRC-EB-020") == counties
     assert value_set("complaint", "SRC-CM-020") == counties
     assert value_set("permit", "SRC-PE-080") == {r["region_code"] for r in regions if r["level"] == "zone"}
-    assert value_set("provincial_target", "SRC-PT-020") == counties | {"430300"}
+    assert value_set("water_point", "SRC-WP-030") == value_set("water_body_check", "SRC-WB-020") == counties
+    assert value_set("air_exception_event", "SRC-AX-020") == counties | {"430300"}
+    for table, check_id in (
+        ("provincial_target", "PT-020"),
+        ("department_return", "DR-020"),
+        ("commitment_return", "CT-030"),
+    ):
+        assert set(re.findall(r"'(43[0-9]{4})'", query_of(table, f"SRC-{check_id}"))) == counties | {"430300"}, table
 
 
 def test_stations_are_those_of_the_station_seed() -> None:
@@ -479,6 +491,7 @@ GOOD_ROWS: dict[str, dict[str, Any]] = {
         "data_basis": "synthetic",
     },
     "provincial_target": {
+        "plan_id": "14",
         "indicator_no": 15,
         "region_code": "430300",
         "year": 2025,
@@ -491,15 +504,87 @@ GOOD_ROWS: dict[str, dict[str, Any]] = {
         "data_basis": "synthetic",
     },
     "department_return": {
+        "plan_id": "14",
         "indicator_no": 27,
         "region_code": "430300",
         "year": 2024,
+        "part": "1",
         "numerator": 234,
         "denominator": 500,
         "quantity_unit": "km2",
         "issuer": "林业局",
         "doc_no": "潭林函〔2025〕2号",
+        "as_of_date": dt.date(2024, 12, 31),
         "issued_date": dt.date(2025, 3, 1),
+        "data_basis": "synthetic",
+    },
+    "water_point": {
+        "sample_kind": "section",
+        "point_code": "DM01",
+        "point_name": "昭山",
+        "county_code": "430304",
+        "water_body": "湘江",
+        "body_kind": "river",
+        "target_class": "Ⅲ",
+        "control_level": "国控",
+        "is_assessed": True,
+        "province": "湖南省",
+        "section_name": "昭山",
+        "valid_from_date": dt.date(2020, 1, 1),
+        "doc_no": "点位〔2020〕1号",
+        "data_basis": "synthetic",
+    },
+    "source_intake": {
+        "point_code": "SY01",
+        "month_date": dt.date(2024, 5, 1),
+        "intake_10k_m3": Decimal("512.3"),
+        "issuer": "水利局",
+        "doc_no": "取水〔2024〕5号",
+        "issued_date": dt.date(2024, 6, 7),
+        "data_basis": "synthetic",
+    },
+    "water_body_check": {
+        "body_code": "HC01",
+        "body_name": "某渠",
+        "county_code": "430302",
+        "built_up_kind": "prefecture_city",
+        "identified_date": dt.date(2016, 5, 1),
+        "treated_date": dt.date(2019, 9, 1),
+        "checked_date": dt.date(2024, 6, 10),
+        "transparency_cm": 40,
+        "do_mg_l": Decimal("3.4"),
+        "orp_mv": 120,
+        "nh3n_mg_l": Decimal("2.1"),
+        "satisfaction_pct": 93,
+        "issuer": "住建局",
+        "doc_no": "水体〔2024〕6号",
+        "issued_date": dt.date(2024, 7, 1),
+        "data_basis": "synthetic",
+    },
+    "air_exception_event": {
+        "event_id": "AE-2025-01",
+        "region_code": "430300",
+        "pollutant_id": "pm10",
+        "event_kind": "沙尘",
+        "start_date": dt.date(2025, 4, 12),
+        "end_date": dt.date(2025, 4, 14),
+        "approved_by": "省生态环境厅",
+        "doc_no": "例外〔2025〕1号",
+        "issued_date": dt.date(2025, 5, 26),
+        "data_basis": "synthetic",
+    },
+    "commitment_return": {
+        "plan_id": "14",
+        "commitment_id": "C14a",
+        "region_code": "430300",
+        "year": 2024,
+        "numerator": 410,
+        "denominator": 412,
+        "quantity_unit": "家",
+        "issuer": "农业农村局",
+        "doc_no": "承诺〔2025〕14号",
+        "as_of_date": dt.date(2024, 12, 31),
+        "issued_date": dt.date(2025, 3, 5),
         "data_basis": "synthetic",
     },
     "water_sample": {
@@ -584,6 +669,15 @@ GOOD_ROWS: dict[str, dict[str, Any]] = {
 }
 
 MASSES = ("total_value", "corrected_avg_value")
+SOURCE = {
+    "sample_kind": "drinking_source",
+    "point_code": "SY01",
+    "source_level": "city",
+    "is_in_use": True,
+    "is_groundwater_source": False,
+    "province": None,
+    "section_name": None,
+}
 MANUAL = {"check_kind": "manual", "is_passed": None, "sample_count": 4, "manual_kg": 31}
 TREATED = {"formula_id": "vocs_treatment", "pollutant_id": "vocs", "quantity": "c_0", "unit": "1"}
 GROWN = {"item_kind": "growth", "item_code": "430302", "formula_id": "industry_growth", "quantity": "d_output"}
@@ -610,8 +704,10 @@ BAD_ROWS = [
     ("air_hour", {"aqi": 59}, {"SRC-AH-170"}),
     ("air_hour", {"pm25_ug_m3": 30, "pm10_ug_m3": 45}, {"SRC-AH-170"}),
     ("air_hour", {"pm25_24h_ug_m3": 60, "pm10_24h_ug_m3": 80, "aqi": 82}, set()),
-    ("air_hour", {"hour_end": dt.datetime(2026, 3, 1, tzinfo=CHINA), "aqi": 57}, {"SRC-AH-170"}),
-    ("air_hour", {"hour_end": dt.datetime(2026, 3, 1, tzinfo=CHINA), "aqi": 60}, set()),
+    # 00:00 is the last hour of the day before: the edition of that day holds
+    ("air_hour", {"hour_end": dt.datetime(2026, 3, 1, 0, tzinfo=CHINA), "aqi": 57}, set()),
+    ("air_hour", {"hour_end": dt.datetime(2026, 3, 1, 1, tzinfo=CHINA), "aqi": 57}, {"SRC-AH-170"}),
+    ("air_hour", {"hour_end": dt.datetime(2026, 3, 1, 1, tzinfo=CHINA), "aqi": 60}, set()),
     ("micro_air_hour", {"county_code": "430371"}, {"SRC-MA-010"}),
     ("micro_air_hour", {"pm25_ug_m3": 9999}, {"SRC-MA-040", "SRC-MA-110"}),
     ("micro_air_hour", {"pm25_ug_m3": 9999, "device_status": "fault"}, set()),
@@ -682,7 +778,51 @@ BAD_ROWS = [
     ("department_return", {"numerator": Decimal("0.234")}, {"SRC-DR-070"}),
     ("department_return", {"numerator": 501}, {"SRC-DR-060"}),
     ("department_return", {"numerator": 501, "indicator_no": 26}, set()),
-    ("department_return", {"indicator_no": 29}, {"SRC-DR-010"}),
+    ("department_return", {"indicator_no": 100}, {"SRC-DR-010"}),
+    ("department_return", {"plan_id": "15", "region_code": "430225", "numerator": 501}, set()),
+    ("department_return", {"plan_id": "十四五"}, {"SRC-DR-150"}),
+    ("department_return", {"region_code": "430371"}, {"SRC-DR-020"}),
+    ("department_return", {"part": "pattern"}, {"SRC-DR-160"}),
+    ("department_return", {"indicator_no": 28, "part": "pattern", "numerator": 61, "denominator": 100}, set()),
+    ("department_return", {"as_of_date": dt.date(2025, 3, 2)}, {"SRC-DR-170"}),
+    ("department_return", {"as_of_date": dt.date(2024, 6, 30)}, {"SRC-DR-180"}),
+    ("department_return", {"indicator_no": 7, "numerator": 22, "denominator": 23}, {"SRC-DR-110"}),
+    ("provincial_target", {"plan_id": "2021"}, {"SRC-PT-150"}),
+    ("provincial_target", {"plan_id": "15", "indicator_no": 3}, set()),
+    ("provincial_target", {"metric": "level", "unit": "ug/m3", "indicator_no": 1, "target_value": 85}, {"SRC-PT-160"}),
+    ("water_point", {"body_kind": None}, {"SRC-WP-040"}),
+    ("water_point", {"target_class": "III"}, {"SRC-WP-050"}),
+    ("water_point", {"source_level": "city"}, {"SRC-WP-070"}),
+    ("water_point", {"province": None}, {"SRC-WP-080"}),
+    ("water_point", {"background_items": "铁、锰"}, {"SRC-WP-090"}),
+    ("water_point", {"background_items": "w20125|w20124"}, set()),
+    ("water_point", {"valid_to_date": dt.date(2019, 1, 1)}, {"SRC-WP-100"}),
+    ("water_point", SOURCE, set()),
+    ("water_point", SOURCE | {"is_in_use": None}, {"SRC-WP-070"}),
+    ("water_point", SOURCE | {"is_assessed": False}, {"SRC-WP-170"}),
+    ("source_intake", {"month_date": dt.date(2024, 5, 2)}, {"SRC-SI-020"}),
+    ("source_intake", {"intake_10k_m3": 5123000}, {"SRC-SI-040"}),
+    ("source_intake", {"issued_date": dt.date(2024, 4, 20)}, {"SRC-SI-050", "SRC-SI-090"}),
+    ("source_intake", {"issued_date": dt.date(2024, 5, 20)}, {"SRC-SI-090"}),
+    ("water_body_check", {"treated_date": None, "orp_mv": None, "satisfaction_pct": None}, set()),
+    ("water_body_check", {"treated_date": dt.date(2015, 1, 1)}, {"SRC-WB-090"}),
+    ("water_body_check", {"treated_date": dt.date(2024, 8, 1)}, {"SRC-WB-100"}),
+    ("water_body_check", {"issued_date": dt.date(2024, 6, 1)}, {"SRC-WB-110"}),
+    ("water_body_check", {"transparency_cm": Decimal("0.4")}, {"SRC-WB-160"}),
+    ("water_body_check", {"satisfaction_pct": Decimal("0.93")}, {"SRC-WB-160"}),
+    (
+        "water_body_check",
+        dict.fromkeys(("transparency_cm", "do_mg_l", "orp_mv", "nh3n_mg_l")),
+        {"SRC-WB-150"},
+    ),
+    ("air_exception_event", {"end_date": dt.date(2025, 4, 11)}, {"SRC-AX-050"}),
+    ("air_exception_event", {"issued_date": dt.date(2025, 4, 1)}, {"SRC-AX-060"}),
+    ("air_exception_event", {"end_date": dt.date(2025, 5, 12)}, {"SRC-AX-110"}),
+    ("air_exception_event", {"pollutant_id": "o3"}, {"SRC-AX-120"}),
+    ("air_exception_event", {"pollutant_id": "PM2.5"}, {"SRC-AX-030", "SRC-AX-120"}),
+    ("commitment_return", {"commitment_id": "14"}, {"SRC-CT-020"}),
+    ("commitment_return", {"numerator": 413}, {"SRC-CT-070"}),
+    ("commitment_return", {"as_of_date": dt.date(2023, 12, 31)}, {"SRC-CT-090", "SRC-CT-120"}),
     ("water_sample", {"value_text": "<0.025", "value": None, "is_below_detection": True}, set()),
     ("water_sample", {"value_text": "0.025L", "value": None, "is_below_detection": True}, set()),
     ("water_sample", {"value_text": "0.025L"}, {"SRC-WM-050", "SRC-WM-060"}),

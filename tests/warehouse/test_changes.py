@@ -24,13 +24,19 @@ from tanhuan.warehouse.changes import find_changes
 from tanhuan.warehouse.lineage import read_lineage
 from tanhuan.warehouse.load import load_lake
 from tanhuan.warehouse.publish import Publication, publish
-from tanhuan.warehouse.table_pair import find_grain
+from tanhuan.warehouse.table_pair import TablePair, find_grain
 from tests.conftest import NIGHTS, change_settings, copy_installation
 from tests.intake.installation import drop, take_dropped
 
 KEY = NIGHTS[-1]
 #: a day of 2019 whose city mean the late value moves, and the station it is of
 LATE_DAY, STATION = dt.date(2019, 11, 18), "1508A"
+
+#: published tables of things, not of times
+TIMELESS = {
+    *("dim_enterprise", "dim_indicator", "dim_outlet", "dim_permit", "dim_pollutant", "dim_region", "dim_section"),
+    *("dim_standard", "dim_station", "fct_penalty", "ind_plan_note", "mart_identifier_finding"),
+}
 
 Row = dict[str, Any]
 
@@ -94,7 +100,8 @@ def test_a_night_published_twice_has_no_changes_and_the_same_content(
 def test_a_figure_that_somebody_edited_is_unexplained_and_refused(own: Settings) -> None:
     edit(
         own,
-        "update mart_air_period set pm25_mean_ug_m3 = pm25_mean_ug_m3 * 1.5 where period_kind = 'year' and year = 2019",
+        "update mart_air_period set pm25_mean_ug_m3 = pm25_mean_ug_m3 * 1.5 where period_kind = 'year' and year = 2019 "
+        "and region_code = '430300' and series = 'all'",
     )
     assert find_changes(own) == {"unexplained": 2}
     for change in list_changes(own):
@@ -111,7 +118,7 @@ def test_an_indicator_that_became_attained_without_a_cause_is_refused(own: Setti
     edit(
         own,
         "update ind_plan_indicator set status = 'attained' "
-        "where plan_id = '14' and indicator_no = 3 and assessment_point = 'FINAL_2025'",
+        "where plan_id = '14' and indicator_no = 3 and assessment_point = 'FINAL_2025' and region_code = '430300'",
     )
     find_changes(own)
     (refused,) = fails("REC-CH-020", own)
@@ -137,7 +144,8 @@ def test_a_jump_of_a_city_indicator_is_flagged_with_its_cause(own: Settings) -> 
 def test_a_changed_rule_explains_only_the_tables_that_rest_on_it(own: Settings) -> None:
     edit(
         own,
-        "update mart_air_period set good_days = good_days + 1 where period_kind = 'year' and year = 2019",
+        "update mart_air_period set good_days = good_days + 1 where period_kind = 'year' and year = 2019 "
+        "and region_code = '430300' and series = 'all'",
         "update mart_reduction_nox set verified_t = verified_t + 1 where year = 2023",
     )
     pretend(own, rules=read_lineage(own).rules | {"seed.tanhuan.air_limit": "of another day"})
@@ -267,7 +275,8 @@ def test_a_comparison_does_not_disturb_a_reader_in_the_same_process(own: Setting
 def test_the_command_shows_what_changed_and_why(own: Settings) -> None:
     edit(
         own,
-        "update mart_air_period set good_days = good_days + 1 where period_kind = 'year' and year = 2019",
+        "update mart_air_period set good_days = good_days + 1 where period_kind = 'year' and year = 2019 "
+        "and region_code = '430300' and series = 'all'",
         "update ind_plan_indicator set status = 'at_risk' where plan_id = '13' and indicator_no = 3",
     )
     publish(KEY, own)
@@ -290,12 +299,25 @@ def test_every_published_table_has_a_key(suite: Suite, two_nights: Settings) -> 
     assert query(two_nights, f"select {key} from {suite.table} group by all having count(*) > 1") == []
 
 
+def test_every_published_table_of_a_time_knows_the_period_of_a_row(two_nights: Settings) -> None:
+    """Registers, plans' notes and the like have none: no row of them is of a time that could be over."""
+    timeless = set()
+    for suite in load_mart_suites(two_nights):
+        columns = query(two_nights, f"select column_name, column_type from (describe {suite.table})")
+        types = {c["column_name"]: c["column_type"] for c in columns}
+        statement = TablePair(suite.table, find_grain(suite), types, types).select_differing()
+        if "coalesce(null::date, null::date) as period_end" in statement:
+            timeless.add(suite.table)
+    assert timeless == TIMELESS
+
+
 @pytest.mark.parametrize("night", NIGHTS, ids=str)
 def test_a_load_explains_what_rests_on_its_table_and_is_not_before_its_days(night: dt.date, own: Settings) -> None:
     load_id = pretend_left_out("air_hour", night, own)
     edit(
         own,
-        "update mart_air_period set good_days = good_days + 1 where period_kind = 'month' and year = 2019",
+        "update mart_air_period set good_days = good_days + 1 where period_kind = 'month' and year = 2019 "
+        "and region_code = '430300' and series = 'all'",
         f"update fct_air_city_day set aqi = aqi + 1 where business_date = date '{night}' and basis = 'strict'",
         "update fct_air_city_day set aqi = aqi + 1 where business_date = date '2025-12-27' and basis = 'archive'",
         "update mart_reduction_nox set verified_t = verified_t + 1 where year = 2025",
@@ -333,7 +355,11 @@ def test_released_and_corrected_rows_are_told_as_such(said: Row, kind: str, caus
     load_id = pretend_left_out("air_hour", NIGHTS[0], own)
     path = own.ledger / "loads" / f"{load_id}.json"
     write_json(path, read_json(path) | said)
-    edit(own, "update mart_air_period set good_days = good_days + 1 where period_kind = 'year' and year = 2019")
+    edit(
+        own,
+        "update mart_air_period set good_days = good_days + 1 where period_kind = 'year' and year = 2019 "
+        "and region_code = '430300' and series = 'all'",
+    )
     find_changes(own)
     assert {(c["cause_kind"], c["cause"]) for c in list_changes(own)} == {(kind, cause.format(load_id=load_id))}
 
@@ -349,19 +375,35 @@ def pretend_left_out(table: str, night: dt.date, settings: Settings) -> str:
 
 
 def make_late_day(settings: Settings) -> bytes:
-    """Return the last hour of a day again, with a network's mean of PM2.5 that is 70 µg/m³ higher, as a CSV."""
+    """Return the last hour of a day again as a CSV: particles 280 µg/m³ higher, the network's means of 24 hours 70."""
     names = ", ".join(get_contract("air_hour").names)
     files = [str(path) for path in (settings.lake / "air_hour" / f"dt={LATE_DAY}").glob("*.parquet")]
     with open_memory() as con:
         rows = con.execute(
-            f"select {names} from (select * replace (pm25_24h_ug_m3 + 70 as pm25_24h_ug_m3, "
-            "pm10_24h_ug_m3 + 70 as pm10_24h_ug_m3) from read_parquet($files, hive_partitioning = false)) "
+            f"select {names} from (select * replace (pm25_ug_m3 + 280 as pm25_ug_m3, pm10_ug_m3 + 280 as pm10_ug_m3, "
+            "pm25_24h_ug_m3 + 70 as pm25_24h_ug_m3, pm10_24h_ug_m3 + 70 as pm10_24h_ug_m3) "
+            "from read_parquet($files, hive_partitioning = false)) "
             "where station_code = $station and hour_end = $last::timestamptz",
             {"files": files, "station": STATION, "last": f"{LATE_DAY + dt.timedelta(days=1)} 00:00+08"},
         )
         text = io.StringIO()
         csv.writer(text).writerows([[c[0] for c in rows.description or []], *rows.fetchall()])
     return text.getvalue().encode()
+
+
+def list_late_keys() -> set[tuple[Any, ...]]:
+    """Return what must differ for the late day: the hour, its days, and the periods of station, county and city."""
+    day, spans = str(LATE_DAY), (("month", "2019-11-01"), ("year", "2019-01-01"))
+    regions, series = ("430300", "430304"), ("all", "events_excluded")
+    keys: set[tuple[Any, ...]] = {
+        ("fct_air_station_hour", STATION, f"{LATE_DAY + dt.timedelta(days=1)} 00:00:00+08"),
+        ("fct_air_station_day", STATION, day),
+    }
+    bases = ("strict", "archive")
+    keys |= {("fct_air_city_day", region, day, basis) for region in regions for basis in bases}
+    keys |= {("mart_air_station_period", STATION, *span, "strict", s) for span in spans for s in series}
+    keys |= {("mart_air_period", r, *span, b, s) for r in regions for span in spans for b in bases for s in series}
+    return keys
 
 
 @pytest.mark.slow
@@ -383,15 +425,20 @@ def test_a_late_value_changes_exactly_the_figures_that_depend_on_it(own: Setting
     assert {(c["cause_kind"], c["cause"], c["is_closed_period"]) for c in found} == {
         ("load", outcome.load.load_id, True)
     }
-    keys = {(c["table_name"], *list(json.loads(c["row_key"]).values())) for c in found}
-    day, month, year = str(LATE_DAY), "2019-11-01", "2019-01-01"
-    expected: set[tuple[Any, ...]] = {("fct_air_station_day", STATION, day)}
-    for basis in ("archive", "strict"):
-        expected |= {("fct_air_city_day", "430300", day, basis)}
-        expected |= {("mart_air_period", "430300", "month", month, basis)}
-        expected |= {("mart_air_period", "430300", "year", year, basis)}
-    assert expected <= keys
-    indicators = {key[:3] + key[4:] for key in keys - expected}
-    assert indicators <= {("ind_plan_indicator", "14", no, "BASELINE_2019") for no in (1, 2)}
+    keys = {(c["table_name"], *json.loads(c["row_key"]).values()) for c in found}
+    micro = {key for key in keys if "_micro_" in key[0]}
+    items = {key for key in keys if key[0] == "mart_air_period_item"}
+    indicators = {key for key in keys if key[0].startswith("ind_plan_")}
+    assert keys - micro - items - indicators == list_late_keys()
+    assert {("mart_air_period", *key[1:-1]) for key in items} <= list_late_keys()
+    assert {key[-1] for key in items} == {"pm25", "pm10"}
+    assert indicators <= {("ind_plan_indicator", "14", no, "430300", "BASELINE_2019") for no in (1, 2)}
     assert any(c["column_name"] == "value" for c in found if c["table_name"] == "ind_plan_indicator")
+    # Micro-stations are told beside their national station, and only those at this one.
+    beside = query(
+        own, f"select distinct device_code from fct_micro_air_hour where reference_station_code = '{STATION}'"
+    )
+    devices = {row["device_code"] for row in beside}
+    assert {key[1] for key in micro if key[0] == "fct_micro_air_hour"} <= devices
+    assert {key[1] for key in micro if key[0] == "mart_micro_calibration"} <= devices
     assert fails("REC-CH-010", own) == fails("REC-CH-040", own) == []

@@ -22,6 +22,9 @@ from tests.conftest import NIGHTS, copy_installation
 
 KEY = NIGHTS[-1]
 
+#: what gate 2 flags on the stand-in's two days, as it should: a quarter with too few days to be filled, an estimate for
+#: a year against its permitted amount, a drinking source that failed, a section without a sample, a body black again
+_FOUND = {"MART-FS-100", "REC-EM-110", "MART-DS-060", "MART-WM-070", "MART-WB-060"}
 #: so many of what follows are tried among the fast tests
 _BROKEN_FAST = 2
 #: what is wrong → the table, the statement that breaks it, the check that must notice
@@ -88,11 +91,14 @@ _APART = {
     "REC-AIR-010": f"update fct_air_city_day set pm25_ug_m3 = pm25_ug_m3 + 2 where {_LAST}",
     "REC-AIR-020": f"update fct_air_city_day set stations_expected = 5 where {_LAST}",
     "REC-AIR-030": f"update fct_air_station_day set so2_valid_hours = 19 where {_LAST}",
-    "REC-AIR-040": f"update fct_air_station_day set pm25_ug_m3 = pm25_ug_m3 / 10 where {_LAST}",
+    "REC-AIR-040": f"update fct_air_station_day set pm25_archive_ug_m3 = pm25_archive_ug_m3 / 10 where {_LAST}",
     "REC-AIR-050": "update mart_air_period set good_days = good_days - 1 where period_kind = 'year'",
     "REC-AIR-060": "update mart_air_period set o3_percentile_ug_m3 = o3_percentile_ug_m3 + 1",
     "REC-AIR-070": "update mart_air_period set heavy_days = heavy_days + 1 where period_kind = 'month'",
     "REC-AIR-080": "update fct_air_city_day set category_level = category_level + 1 where category_level < 6",
+    "REC-AIR-090": f"update fct_air_station_hour set is_same_as_published = false where {_LAST}",
+    "REC-AIR-100": "delete from mart_air_invalid_day where business_date = '2025-06-01'",
+    "REC-AIR-110": "update mart_air_period_item set mean = mean + 2 where pollutant_id = 'no2'",
     "REC-CR-010": "update mart_enterprise_credit set penalty_cny = penalty_cny + 1 where penalty_count > 0",
     "REC-CR-020": "update dim_enterprise set credit_rank = credit_rank + 1 where credit_rank < 5",
     "REC-CR-030": "delete from fct_penalty where rowid = (select min(rowid) from fct_penalty)",
@@ -125,11 +131,13 @@ _APART = {
     "REC-IN-020": "update ind_plan_indicator set value = value + 1 where indicator_no = 15 and year = 2025",
     "REC-IN-030": "update ind_plan_indicator set value = value + 1 where indicator_no = 19 and plan_id = '14'",
     "REC-IN-040": "update ind_plan_indicator set target_doc_no = '示例目标〔2099〕1号' where kind = 'P'",
+    "REC-IN-050": "update ind_plan_indicator set target_value = target_value + 1 where target_origin = 'split'",
     "REC-PL-010": "update dim_indicator set attribute = '指导性' where plan_id = '14' and indicator_no = 1",
     "REC-PL-020": "update ind_plan_indicator set baseline_value = 84.6 where plan_id = '14' and indicator_no = 12",
     "REC-PL-030": "update ind_plan_indicator set target_value = 69 where plan_id = '14' and indicator_no = 16",
     "REC-PL-040": "update ind_plan_indicator set value = 84.6 where plan_id = '13' and indicator_no = 8",
     "REC-PL-050": "update ind_plan_indicator set status = 'attained' where plan_id = '13' and indicator_no = 12",
+    "REC-PL-070": "update ind_plan_verdict set binding_attained_count = binding_attained_count + 1",
     "REC-PL-060": "update raw.reduction_project set planned_t = 1155 where project_id = 'P2-1'",
     "REC-RD-010": "update mart_reduction_cod set by_management_t = by_management_t + 1 where region_code = '430304'",
     "REC-RD-020": "update mart_reduction_project set category = 'management' where category = 'structure'",
@@ -144,15 +152,25 @@ _APART = {
     "REC-RD-120": "update mart_reduction_nox set target_t = target_t + 1 where region_code = '430302'",
     "REC-RD-090": "insert into raw.provincial_target select * replace ('430302' as region_code, "
     "target_value * 0.9 as target_value) from raw.provincial_target where metric = 'tonnes'",
+    "REC-WAT-010": "update mart_water_period set city_black_body_n = city_black_body_n + 1 where region_level = 'city'",
+    "REC-WAT-020": "delete from fct_water_section_month where rowid = (select min(rowid) from fct_water_section_month "
+    "where is_assessed and class_no <= 3)",
 }
 
 #: row check of a mart → a statement after which some row fails it
 _WRONG = {
     "MART-AC-090": "update fct_air_city_day set region_code = '430373'",
     "MART-AP-080": "update mart_air_period set region_code = '430373'",
+    "MART-AH-050": "update fct_air_station_hour set data_basis = 'guessed'",
+    "MART-AID-020": "update mart_air_invalid_day set reason_zh = null",
+    "MART-API-020": "update mart_air_period_item set is_compliant = true where not is_sufficient",
+    "MART-ASP-020": "update mart_air_station_period set good_days = judged_days + 1",
     "MART-EC-080": "update mart_enterprise_credit set is_current = true",
     "MART-FP-060": "update fct_penalty set penalty_date = as_of_date + 1",
     "MART-PE-060": "update dim_permit set valid_to_date = valid_from_date - 1",
+    "MART-PM-060": "update ind_plan_commitment set status_reason_zh = '{year} 年'",
+    "MART-PO-020": "update ind_plan_note set note_zh = '没有引文'",
+    "MART-PV-040": "update ind_plan_verdict set verdict = 'attained' where plan_id = '14'",
     "MART-PI-100": "update ind_plan_indicator set region_code = '430373' where plan_id = '13'",
     "MART-PL-030": "update dim_pollutant set data_basis = 'guessed'",
     "MART-RC-100": "update mart_reduction_cod set region_code = '430373' where region_code = '430302'",
@@ -169,8 +187,7 @@ def test_what_the_models_built_passes(two_nights: Settings) -> None:
     results = check_marts(KEY, two_nights)
     written = [len(s.checks) for s in load_mart_suites(two_nights)]
     assert len(results) == sum(written) + len(load_reconciliations(two_nights)) > 180
-    # Two days of a quarter are too few to be filled, and an estimate for a year stands against its permitted amount.
-    assert {r.id for r in results if not r.passed} == {"MART-FS-100", "REC-EM-110"}
+    assert {r.id for r in results if not r.passed} == _FOUND
     assert {r.action for r in results if not r.passed} == {"flag"}
 
 

@@ -14,7 +14,8 @@ select
 from {{ ref('int_reduction__region_tonnes') }} as tonnes
 inner join {{ ref('stg_returns__provincial_target') }} as assigned
     on
-        tonnes.region_code = assigned.region_code
+        tonnes.plan_id = assigned.plan_id
+        and tonnes.region_code = assigned.region_code
         and tonnes.indicator_no = assigned.indicator_no
         and assigned.year in (tonnes.year, greatest(tonnes.year, tonnes.final_year))
         and assigned.metric in ('tonnes', 'percent')
