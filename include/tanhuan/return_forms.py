@@ -22,6 +22,7 @@ from openpyxl.cell.cell import Cell
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Protection, Side
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
 from tanhuan.contracts import Column, Contract, get_contract, tables_of
@@ -110,6 +111,8 @@ def _plan_form(contract: Contract, wish: Wish, settings: Settings) -> _Form:
     return _Form(contract, wish, lists, [keys] * _BLANK_LINES)
 
 
+#: a column for the eye: the ratio is never read
+_RATIO = "比值"
 #: what a form of indicators says beside the contract's columns; none of these titles is a column's
 _INDICATOR_COLUMNS = ["指标名称", "分子含义", "分母含义"]
 
@@ -178,12 +181,26 @@ class _Writer:
         self.form = form
         self.sheet: Worksheet = book.create_sheet(form.contract.title.zh[:31])
         self.guide: Worksheet = book.create_sheet(GUIDE)
-        self.places = {c.name: n for n, c in enumerate(form.contract.columns, start=1)}
+        self.labels = self._lay_out()
+        self.places = {name: n for n, name in enumerate(self.labels, start=1)}
         self.heads: dict[str, str] = {}
+
+    def _lay_out(self) -> dict[str, str]:
+        """Name → heading, from left to right: what the row is, what it means, what is to be entered."""
+        form = self.form
+        keys = [c for c in form.contract.columns if c.name in form.known and c.name in form.contract.key]
+        others = [c for c in form.contract.columns if c not in keys]
+        return {
+            **{c.name: _head(c) for c in keys},
+            **{name: name for name in form.more},
+            **{c.name: _head(c) for c in others},
+            **({_RATIO: _RATIO} if {"numerator", "denominator"} <= set(form.contract.names) else {}),
+        }
 
     def write(self) -> None:
         title = self.form.contract.title
         self.sheet.cell(1, 1, f"{title.zh} {title.en}").font = Font(bold=True, size=14)
+        self.sheet.row_dimensions[1].height = 24
         self.sheet.cell(2, 1, "黄色格填写，灰色格不填；未填的行不会读取。说明见第二张表。")
         self._write_heads()
         self._write_header()
@@ -199,6 +216,11 @@ class _Writer:
         for freedom in ("formatColumns", "insertRows", "deleteRows"):
             setattr(self.sheet.protection, freedom, False)
         self._write_guide()
+        for sheet in (self.sheet, self.guide):
+            sheet.page_setup.orientation, sheet.page_setup.paperSize = "landscape", sheet.PAPERSIZE_A4
+            sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
+            sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+        self.sheet.print_title_rows = f"{_FIRST_ROW - 1}:{_FIRST_ROW - 1}"
 
     def _write_heads(self) -> None:
         for row, column in enumerate(self.form.heads, start=3):
@@ -209,18 +231,9 @@ class _Writer:
             self.heads[column.name] = f"$B${row}"
 
     def _write_header(self) -> None:
-        labels = [
-            _short(c.zh) + (f"（{c.unit}）" if c.unit and c.unit != "see unit" else "")
-            for c in self.form.contract.columns
-        ]
-        ratio = ["比值"] if self._has_ratio else []
-        for place, text in enumerate([*labels, *self.form.more, *ratio], start=1):
-            _style(self.sheet.cell(_FIRST_ROW - 1, place, text), _HEADER, bold=True)
-            self.sheet.column_dimensions[get_column_letter(place)].width = 30 if text in self.form.more else 14
-
-    @property
-    def _has_ratio(self) -> bool:
-        return {"numerator", "denominator"} <= self.places.keys()
+        for name, place in self.places.items():
+            _style(self.sheet.cell(_FIRST_ROW - 1, place, self.labels[name]), _HEADER, bold=True)
+            self.sheet.column_dimensions[get_column_letter(place)].width = 30 if name in self.form.more else 14
 
     def _address(self, name: str, number: int) -> str:
         return f"{get_column_letter(self.places[name])}{number}"
@@ -243,11 +256,11 @@ class _Writer:
             else:
                 cell.value = f'=IF({empty},"","{row[column.name]}")'
                 _style(cell, _FIXED)
-        for place, text in enumerate(self.form.more, start=len(self.places) + 1):
-            _style(self.sheet.cell(number, place, str(row[text])), _FIXED)
-        if self._has_ratio:
+        for name in self.form.more:
+            _style(self.sheet.cell(number, self.places[name], str(row[name])), _FIXED)
+        if _RATIO in self.places:
             up, down = self._address("numerator", number), self._address("denominator", number)
-            cell = self.sheet.cell(number, len(self.places) + len(self.form.more) + 1)
+            cell = self.sheet.cell(number, self.places[_RATIO])
             cell.value = f'=IF(OR({up}="",N({down})=0),"",{up}/{down})'
             _style(cell, _FIXED, "0.0000")
 
@@ -271,10 +284,10 @@ class _Writer:
             need = "是 yes" if column.required else "否 no"
             # Title and name in one cell: a line of this sheet must not be taken for the header of the table.
             name = f"{_short(column.zh)} | {column.name}"
-            texts = [name, need, column.type, column.unit or "", values, f"指{column.zh}", column.en]
+            texts = [name, need, column.type, column.unit or "", values, f"{column.zh.rstrip('。')}。", column.en]
             for place, text in enumerate(texts, start=1):
                 _style(self.guide.cell(row, place, text), _FIXED)
-        for row, text in enumerate(_GUIDANCE, start=len(self.places) + 4):
+        for row, text in enumerate(_GUIDANCE, start=len(self.form.contract.columns) + 4):
             self.guide.cell(row, 1, text)
 
 
@@ -296,6 +309,10 @@ _GUIDANCE = (
     "3. 不报的行留空即可。填好在 Excel 或 WPS 中保存，放入 inbox/<表名>/。",
     "   Leave rows empty that you do not report. Save in Excel or WPS and drop the file into inbox/<table>/.",
 )
+
+
+def _head(column: Column) -> str:
+    return _short(column.zh) + (f"（{column.unit}）" if column.unit and column.unit != "see unit" else "")
 
 
 def _short(label: str) -> str:
