@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 import os
 import secrets
 import shutil
@@ -97,7 +98,21 @@ def settings(tmp_path: Path, upstream: Upstream) -> Settings:
 @pytest.fixture(scope="session")
 def two_nights(standin: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """An installation with two clean nights admitted, loaded and built, nothing published. To be read, not changed."""
-    installation = settings_for(standin, tmp_path_factory.mktemp("two-nights"))
+    own = settings_for(standin, tmp_path_factory.mktemp("two-nights") / "home")
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return live_two_nights(own)
+    # It takes a minute: one worker lives them, each copies.
+    shared = tmp_path_factory.getbasetemp().parent / "two-nights"
+    with shared.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.exists():
+            live_two_nights(own)
+            shutil.copytree(own.root, shared, symlinks=True)
+            return own
+    return copy_installation(change_settings(own, home=shared), own.root)
+
+
+def live_two_nights(installation: Settings) -> Settings:
     for key in NIGHTS:
         for feed in FEEDS:
             admit_loads(land_feed(feed, key, installation).check(), installation)
