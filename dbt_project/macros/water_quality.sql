@@ -108,20 +108,6 @@
     group by all
 {% endmacro %}
 
-{# sum ÷ count of DECIMALs. DuckDB divides them as DOUBLEs: exact sums make the quotient the same on every run. #}
-{% macro exact_quotient(total, number) -%}
-    {{ total }} / nullif({{ number }}, 0)
-{%- endmacro %}
-
-{# Half to even (GB/T 8170) to the places of an item; a whole item has so few places that they can be spelled out. #}
-{% macro round_water_value(value, decimals) -%}
-    case {{ decimals }}
-        {%- for places in range(8) %}
-        when {{ places }} then cast(round_even(cast({{ value }} as decimal(24, 10)), {{ places }}) as decimal(24, 10))
-        {%- endfor %}
-    end
-{%- endmacro %}
-
 {# How far a value lies above a limit, as a multiple (C / S − 1) with two places, half to even. #}
 {% macro water_multiple(value, limit) -%}
     round_even(cast({{ value }} / nullif({{ limit }}, 0) - 1 as decimal(24, 8)), 2)::decimal(12, 2)

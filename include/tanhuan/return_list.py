@@ -10,8 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import duckdb
-
+from tanhuan.duck import open_memory
 from tanhuan.known import show_known
 from tanhuan.return_forms import read_items
 from tanhuan.settings import Settings
@@ -30,7 +29,7 @@ def list_returns(plan_id: str, year: int, region: str | None, settings: Settings
 
     A missing one says `due`, the day by which it has to be in.
     """
-    with TemporaryDirectory() as scratch, duckdb.connect() as con:
+    with TemporaryDirectory() as scratch, open_memory() as con:
         show_known(con, ["department_return"], [], Path(scratch), settings)
         answer = con.execute(_QUERY, {"plan_id": plan_id, "year": year, "region": region})
         names = [d[0] for d in answer.description or []]

@@ -21,7 +21,6 @@ from tanhuan.settings import Settings
 KIND = "assessments"
 MANIFEST = "manifest.json"
 DATABASE = "assessment.duckdb"
-_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -66,11 +65,8 @@ def list_freezes(settings: Settings, plan_id: str = "*", point: str = "*") -> li
 
 def hash_file(path: Path) -> str:
     """Return a file's sha256."""
-    digest = hashlib.sha256()
     with path.open("rb") as handle:
-        while piece := handle.read(_PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def hash_files(folder: Path) -> dict[str, str]:

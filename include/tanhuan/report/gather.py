@@ -20,73 +20,7 @@ from tanhuan.settings import Settings
 from tanhuan.warehouse.before import Before, find_before
 
 Row = dict[str, Any]
-
-#: the region that the plan is for: the city, or where a plan is for counties only, the one with most indicators
-_LEAD = """
-select judged.region_code
-from out.ind_plan_indicator as judged
-left join out.dim_region as region on judged.region_code = region.region_code
-group by judged.region_code
-order by bool_or(region.level = 'city') desc nulls last, count(*) desc, judged.region_code
-limit 1
-"""
-
-_INDICATORS = """
-select judged.*, named.category, named.direction, named.decimals, named.target_year, region.name_zh as region_zh,
-    region.level as region_level
-from out.ind_plan_indicator as judged
-inner join out.dim_indicator as named on judged.plan_id = named.plan_id and judged.indicator_no = named.indicator_no
-left join out.dim_region as region on judged.region_code = region.region_code
-order by judged.indicator_no, judged.region_code <> $lead, region.sort_no, judged.region_code
-"""
-
-# A year that has a point of its own name (MID_2023) is told once, under that name.
-_PATH = """
-select indicator_no, assessment_point, year, value, compared_with, compared_value, status, data_basis, unit
-from out.ind_plan_indicator_path
-where region_code = $lead
-qualify row_number() over (
-    partition by indicator_no, year order by assessment_point = $point desc, assessment_point like 'ANNUAL%'
-) = 1
-order by indicator_no, year
-"""
-
-_REDUCTION = " union all by name ".join(
-    "select region.name_zh as region_zh, region.sort_no, mart.region_level, mart.pollutant_id, mart.year, mart.base_t, "
-    "mart.planned_t, mart.claimed_t, mart.verified_t, mart.verified_cum_t, mart.by_engineering_t, mart.by_structure_t, "
-    "mart.by_management_t, mart.new_growth_t, mart.net_t, mart.rate_a_pct, mart.rate_b_pct, mart.target_t, "
-    "mart.target_doc_no, mart.completion_pct, mart.status, mart.project_count, mart.evidence_gap_count, "
-    "mart.data_basis "
-    f"from out.mart_reduction_{name} as mart inner join out.dim_region as region using (region_code) "
-    "where mart.year = $year"
-    for name in ("cod", "nh3n", "vocs", "nox")
-)
-
-_COMPARED = """
-select
-    frozen.indicator_no, frozen.indicator, region.name_zh as region_zh, frozen.unit,
-    present.unit as current_unit, frozen.data_basis as frozen_data_basis, present.data_basis as current_data_basis,
-    frozen.value as frozen_value, frozen.status as frozen_status, frozen.target_value as frozen_target_value,
-    present.value as current_value, present.status as current_status, present.target_value as current_target_value,
-    case when frozen.unit is not distinct from present.unit then present.value - frozen.value end as difference,
-    (frozen.value, frozen.status, frozen.target_value, frozen.unit)
-        is distinct from (present.value, present.status, present.target_value, present.unit) as is_restated
-from out.ind_plan_indicator as frozen
-left join now.ind_plan_indicator as present
-    on frozen.plan_id = present.plan_id and frozen.indicator_no = present.indicator_no
-        and frozen.region_code = present.region_code and frozen.assessment_point = present.assessment_point
-left join out.dim_region as region on frozen.region_code = region.region_code
-order by frozen.indicator_no, region.level <> 'city', region.sort_no, frozen.region_code
-"""
-
-_CAUSES = """
-select
-    indicator_no,
-    string_agg(distinct concat_ws(' ', cause_kind, cause), '；' order by concat_ws(' ', cause_kind, cause)) as causes
-from now.ops_assessment_change
-where plan_id = $plan and assessment_point = $point and freeze_no = $number
-group by indicator_no
-"""
+_SQL = Path(__file__).parent / "sql"
 
 
 @dataclass(frozen=True)
@@ -257,9 +191,9 @@ def _read(
     told = frozen.manifest if frozen else source.manifest if source else {}
     rules = frozen.path / "rules" if frozen else settings.dbt_project / "seeds"
     compared = _compare(con, plan_id, frozen) if frozen and source else []
-    [(lead,)] = con.execute(_LEAD).fetchall()
+    [(lead,)] = con.execute(_read_sql("lead")).fetchall()
     path: dict[int, list[Row]] = {}
-    for row in _fetch(con, _PATH, {"point": point.name, "lead": lead}):
+    for row in _fetch(con, _read_sql("path"), {"point": point.name, "lead": lead}):
         path.setdefault(row["indicator_no"], []).append(row)
     [(plan_zh,)] = con.execute("select any_value(plan_zh) from out.dim_indicator").fetchall()
     return Assessment(
@@ -280,13 +214,11 @@ def _read(
             "select v.*, r.name_zh as region_zh from out.ind_plan_verdict as v "
             "left join out.dim_region as r using (region_code) order by r.level <> 'city', r.sort_no, v.region_code",
         ),
-        indicators=_fetch(con, _INDICATORS, {"lead": lead}),
+        indicators=_fetch(con, _read_sql("indicators"), {"lead": lead}),
         path=path,
         evidence={(r["indicator_no"], r["region_code"]): r for r in _fetch(con, "from out.evidence_indicator")},
         documents=_fetch(con, "from out.ind_plan_evidence where year <= $year order by all", {"year": point.year}),
-        reductions=_fetch(
-            con, f"from ({_REDUCTION}) order by pollutant_id, region_level <> 'city', sort_no", {"year": point.year}
-        ),
+        reductions=_fetch(con, _read_sql("reductions"), {"year": point.year}),
         projects=_fetch(
             con,
             "from out.mart_reduction_project where year = $year order by pollutant_id, project_id",
@@ -311,12 +243,12 @@ def _read(
 
 def _compare(con: duckdb.DuckDBPyConnection, plan_id: str, frozen: Freeze) -> list[Row]:
     """Return every frozen figure beside the one published now, with the causes told since."""
-    rows = _fetch(con, _COMPARED)
+    rows = _fetch(con, _read_sql("compared"))
     there = con.execute(
         "select 1 from duckdb_tables() where database_name = 'now' and table_name = 'ops_assessment_change'"
     ).fetchone()
     given = {"plan": plan_id, "point": frozen.point, "number": frozen.number}
-    causes = {r["indicator_no"]: r["causes"] for r in _fetch(con, _CAUSES, given)} if there else {}
+    causes = {r["indicator_no"]: r["causes"] for r in _fetch(con, _read_sql("causes"), given)} if there else {}
     return [row | {"causes": causes.get(row["indicator_no"]) if row["is_restated"] else None} for row in rows]
 
 
@@ -338,3 +270,7 @@ def _read_rule(folder: Path, name: str, plan_id: str | None = None) -> list[dict
         return []
     with path.open(encoding="utf-8", newline="") as handle:
         return [row for row in csv.DictReader(handle) if plan_id in (None, row.get("plan_id"))]
+
+
+def _read_sql(name: str) -> str:
+    return (_SQL / f"{name}.sql").read_text("utf-8")

@@ -2,57 +2,46 @@
 
 -- Days as periods count them: regions and stations, and beside the whole series one without approved exception events.
 -- Item `judged` stands for the day as a whole; it has days and coverage, but no concentration.
-with exception_rules as (
+with place_and_day as (
     select
-        max(value) filter (where rule_id = 'item_value') as item_rule,
-        max(value) filter (where rule_id = 'judged_day') as day_rule
-    from {{ ref("air_exception_rule") }}
-    where valid_to is null
+        'region' as scope,
+        day.region_code as scope_code,
+        [day.region_code, region.parent_code] as event_regions,
+        day.*
+    from {{ ref("fct_air_city_day") }} as day
+    left join {{ ref("region") }} as region on day.region_code = region.region_code
+    union all by name
+    select
+        'station' as scope,
+        day.station_code as scope_code,
+        [station.county_code, station.city_code] as event_regions,
+        'strict' as basis,
+        day.*
+    from {{ ref("fct_air_station_day") }} as day
+    inner join {{ ref("station") }} as station
+        on day.station_code = station.station_code and {{ in_force("station", "day.business_date") }}
 ),
 
 days as (
     select
-        'region' as scope,
-        day.region_code as scope_code,
-        day.region_level,
-        [day.region_code, region.parent_code] as event_regions,
-        day.basis,
-        day.business_date,
+        scope,
+        scope_code,
+        region_level,
+        event_regions,
+        basis,
+        business_date,
         {%- for pollutant in air_pollutants() %}
-            day.{{ pollutant.id }}_{{ pollutant.unit }},
-            day.iaqi_{{ pollutant.id }},
+            {{ pollutant.id }}_{{ pollutant.unit }},
+            iaqi_{{ pollutant.id }},
         {%- endfor %}
-        day.is_judged,
-        day.is_good,
-        day.is_heavy,
-        case when day.aqi_2026_basis is not null then day.is_good_2026_basis end as is_good_2026_basis,
-        day.standard_code,
-        day.is_confirmed,
-        day.data_basis
-    from {{ ref("fct_air_city_day") }} as day
-    left join {{ ref("region") }} as region on day.region_code = region.region_code
-    union all
-    select
-        'station' as scope,
-        day.station_code as scope_code,
-        null as region_level,
-        [station.county_code, station.city_code] as event_regions,
-        'strict' as basis,
-        day.business_date,
-        {%- for pollutant in air_pollutants() %}
-            day.{{ pollutant.id }}_{{ pollutant.unit }},
-            day.iaqi_{{ pollutant.id }},
-        {%- endfor %}
-        day.is_judged,
-        day.is_good,
-        day.is_heavy,
-        case when day.aqi_2026_basis is not null then day.is_good_2026_basis end as is_good_2026_basis,
-        day.standard_code,
-        day.is_confirmed,
-        day.data_basis
-    from {{ ref("fct_air_station_day") }} as day
-    inner join {{ ref("station") }} as station
-        on day.station_code = station.station_code and {{ in_force("station", "day.business_date") }}
+        is_judged,
+        is_good,
+        is_heavy,
+        case when aqi_2026_basis is not null then is_good_2026_basis end as is_good_2026_basis,
+        standard_code,
+        is_confirmed,
+        data_basis
+    from place_and_day
 ),
 
 place_day as (
@@ -80,12 +69,15 @@ series as (
     select
         days.*,
         series.series,
-        exception_rules.item_rule,
-        exception_rules.day_rule,
+        item_rule.value as item_rule,
+        day_rule.value as day_rule,
         case when series.series = 'events_excluded' then coalesce(events.pollutants, []) else [] end as left_out
     from days
     cross join (values ('all'), ('events_excluded')) as series (series)
-    cross join exception_rules
+    left join {{ ref("air_exception_rule") }} as item_rule
+        on item_rule.rule_id = 'item_value' and {{ in_force("item_rule", "days.business_date") }}
+    left join {{ ref("air_exception_rule") }} as day_rule
+        on day_rule.rule_id = 'judged_day' and {{ in_force("day_rule", "days.business_date") }}
     left join events
         on days.scope = events.scope and days.scope_code = events.scope_code and days.business_date = events.business_date
 ),

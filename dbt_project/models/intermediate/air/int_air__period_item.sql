@@ -6,16 +6,10 @@ with rules as (
     ]) }}
 ),
 
-coverage as (
-    select max(value) = 'count' as counts_left_out
-    from {{ ref("air_exception_rule") }}
-    where rule_id = 'coverage' and valid_to is null
-),
-
 dated as (
     select
         days.*,
-        days.concentration is not null or days.is_left_out and coverage.counts_left_out as is_covered,
+        days.concentration is not null or days.is_left_out and coalesce(coverage.value = 'count', false) as is_covered,
         period.period_kind,
         cast(date_trunc(period.period_kind, days.business_date) as date) as period_start_date,
         case
@@ -24,7 +18,8 @@ dated as (
         end as period_end_date
     from {{ ref("int_air__period_day") }} as days
     cross join (values ('month'), ('year')) as period (period_kind)
-    cross join coverage
+    left join {{ ref("air_exception_rule") }} as coverage
+        on coverage.rule_id = 'coverage' and {{ in_force("coverage", "days.business_date") }}
 ),
 
 -- HJ 663-2013 A.6, written out because its percentage is a rule and quantile_cont wants a constant.

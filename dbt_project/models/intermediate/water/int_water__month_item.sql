@@ -13,7 +13,7 @@ manual as (
         month_start_date,
         item_id,
         'manual' as method,
-        cast({{ exact_quotient("sum(value)", "count(value)") }} as decimal(24, 10)) as value,
+        {{ exact_mean("value", "decimal(24, 10)") }} as value,
         count(distinct sampled_date)::integer as sample_count,
         count(*) filter (where is_below_detection)::integer as below_detection_count,
         {{ basis_of_group("data_basis") }} as data_basis
@@ -63,7 +63,7 @@ automatic_month as (
         month_start_date,
         item_id,
         'automatic' as method,
-        cast({{ exact_quotient("sum(value)", "count(value)") }} as decimal(24, 10)) as value,
+        {{ exact_mean("value", "decimal(24, 10)") }} as value,
         count(distinct measured_at)::integer as sample_count,
         0 as below_detection_count,
         {{ basis_of_group("data_basis") }} as data_basis

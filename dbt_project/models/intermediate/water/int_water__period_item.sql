@@ -17,7 +17,7 @@ period as (
         kinds.period_kind,
         date_trunc(kinds.period_kind, month_item.month_start_date)::date as period_start_date,
         month_item.item_id,
-        cast({{ exact_quotient("sum(month_item.value)", "count(month_item.value)") }} as decimal(24, 10)) as mean_value,
+        {{ exact_mean("month_item.value", "decimal(24, 10)") }} as mean_value,
         case when min(month_item.method) = max(month_item.method) then min(month_item.method) else 'mixed' end as method,
         count(*)::integer as month_count,
         sum(month_item.sample_count)::integer as sample_count,
@@ -52,7 +52,7 @@ known as (
         end as body_kind,
         case
             when {{ water_rule("compare_rounded", "period.period_start_date") }} = 1
-                then {{ round_water_value("period.mean_value", "item.decimals") }}
+                then {{ round_half_even("period.mean_value", "item.decimals", most=7, exact="decimal(24, 10)", rounded="decimal(24, 10)") }}
             else period.mean_value
         end::decimal(24, 10) as value
     from period

@@ -62,102 +62,117 @@ body_year as (
     select * from body_half
     qualify
         row_number() over (partition by region_code, body_code, period_start_date order by half_start_date desc) = 1
+),
+
+-- What each thing adds to numerator and denominator.
+added as (
+    select
+        'section_good_ratio' as measure,
+        region_code,
+        period_kind,
+        period_start_date,
+        is_good::integer as part,
+        1 as whole,
+        point_code as place,
+        class_no::varchar as told,
+        data_basis
+    from section
+    union all
+    select
+        'section_worse_v_ratio' as measure,
+        region_code,
+        period_kind,
+        period_start_date,
+        is_worse::integer as part,
+        1 as whole,
+        point_code as place,
+        class_no::varchar as told,
+        data_basis
+    from section
+    union all
+    select
+        'section_target_ratio' as measure,
+        region_code,
+        period_kind,
+        period_start_date,
+        meets_target::integer as part,
+        1 as whole,
+        point_code as place,
+        class_no::varchar as told,
+        data_basis
+    from section
+    where meets_target is not null
+    union all
+    select
+        source_level || '_source_count_ratio' as measure,
+        region_code,
+        period_kind,
+        period_start_date,
+        complies::integer as part,
+        1 as whole,
+        point_code || '@' || strftime(month_start_date, '%m') as place,
+        complies::varchar as told,
+        data_basis
+    from source_month
+    union all
+    select
+        source_level || '_source_volume_ratio' as measure,
+        region_code,
+        period_kind,
+        period_start_date,
+        compliant_intake_10k_m3 as part,
+        intake_10k_m3 as whole,
+        point_code || '@' || strftime(month_start_date, '%m') as place,
+        intake_10k_m3::varchar as told,
+        data_basis
+    from source_month
+    where intake_10k_m3 is not null
+    union all
+    select
+        'county_source_ratio' as measure,
+        region_code,
+        period_kind,
+        period_start_date,
+        complies::integer as part,
+        1 as whole,
+        point_code as place,
+        complies::varchar as told,
+        data_basis
+    from source_year
+    union all
+    select
+        'groundwater_v_ratio' as measure,
+        region_code,
+        period_kind,
+        period_start_date,
+        (class_no >= {{ water_rule("groundwater_v_class", "day") }})::integer as part,
+        1 as whole,
+        point_code as place,
+        class_no::varchar as told,
+        data_basis
+    from well
+    union all
+    select
+        if(built_up_kind = 'prefecture_city', 'city', 'county') || '_black_body_eliminated' as measure,
+        region_code,
+        'year' as period_kind,
+        period_start_date,
+        is_eliminated::integer as part,
+        1 as whole,
+        body_code as place,
+        state as told,
+        data_basis
+    from body_year
 )
 
 select
-    'section_good_ratio' as measure,
+    measure,
     region_code,
     period_kind,
     period_start_date,
-    count(*) filter (where is_good)::decimal(18, 4) as numerator,
-    count(*)::decimal(18, 4) as denominator,
-    string_agg(point_code || '=' || class_no, ' ' order by point_code) as inputs,
+    sum(part)::decimal(38, 4) as numerator,
+    sum(whole)::decimal(38, 4) as denominator,
+    string_agg(place || '=' || told, ' ' order by place) as inputs,
     {{ basis_of_group("data_basis") }} as data_basis
-from section
-group by region_code, period_kind, period_start_date
-union all
-select
-    'section_worse_v_ratio' as measure,
-    region_code,
-    period_kind,
-    period_start_date,
-    count(*) filter (where is_worse) as numerator,
-    count(*) as denominator,
-    string_agg(point_code || '=' || class_no, ' ' order by point_code) as inputs,
-    {{ basis_of_group("data_basis") }} as data_basis
-from section
-group by region_code, period_kind, period_start_date
-union all
-select
-    'section_target_ratio' as measure,
-    region_code,
-    period_kind,
-    period_start_date,
-    count(*) filter (where meets_target) as numerator,
-    count(meets_target) as denominator,
-    string_agg(point_code || '=' || class_no, ' ' order by point_code) as inputs,
-    {{ basis_of_group("data_basis") }} as data_basis
-from section
-where meets_target is not null
-group by region_code, period_kind, period_start_date
-union all
-select
-    source_level || '_source_count_ratio' as measure,
-    region_code,
-    period_kind,
-    period_start_date,
-    count(*) filter (where complies) as numerator,
-    count(*) as denominator,
-    string_agg(point_code || '@' || strftime(month_start_date, '%m') || '=' || complies, ' ' order by point_code, month_start_date) as inputs,
-    {{ basis_of_group("data_basis") }} as data_basis
-from source_month
-group by source_level, region_code, period_kind, period_start_date
-union all
-select
-    source_level || '_source_volume_ratio' as measure,
-    region_code,
-    period_kind,
-    period_start_date,
-    sum(compliant_intake_10k_m3) as numerator,
-    sum(intake_10k_m3) as denominator,
-    string_agg(point_code || '@' || strftime(month_start_date, '%m') || '=' || intake_10k_m3, ' ' order by point_code, month_start_date) as inputs,
-    {{ basis_of_group("data_basis") }} as data_basis
-from source_month
-where intake_10k_m3 is not null
-group by source_level, region_code, period_kind, period_start_date
-union all
-select
-    'county_source_ratio' as measure,
-    region_code,
-    period_kind,
-    period_start_date,
-    count(*) filter (where complies) as numerator,
-    count(*) as denominator,
-    string_agg(point_code || '=' || complies, ' ' order by point_code) as inputs,
-    {{ basis_of_group("data_basis") }} as data_basis
-from source_year
-group by region_code, period_kind, period_start_date
-union all
-select
-    'groundwater_v_ratio' as measure,
-    region_code,
-    period_kind,
-    period_start_date,
-    count(*) filter (where class_no >= {{ water_rule("groundwater_v_class", "day") }}) as numerator,
-    count(*) as denominator,
-    string_agg(point_code || '=' || class_no, ' ' order by point_code) as inputs,
-    {{ basis_of_group("data_basis") }} as data_basis
-from well
-group by region_code, period_kind, period_start_date
-union all
-select
-    if(built_up_kind = 'prefecture_city', 'city', 'county') || '_black_body_eliminated' as measure,
-    region_code,
-    'year' as period_kind,
-    period_start_date,
-    count(*) filter (where is_eliminated) as numerator,
-    count(*) as denominator,
-    string_agg(body_code || '=' || state, ' ' order by body_code) as inputs,
-    {{ basis_of_group("data_basis") }} as data_basis
-from body_year
-group by built_up_kind, region_code, period_start_date
+from added
+group by measure, region_code, period_kind, period_start_date

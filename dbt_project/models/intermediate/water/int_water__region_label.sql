@@ -12,8 +12,8 @@ item as (
         section.body_kind,
         section.day,
         item.item_id,
-        cast({{ exact_quotient("sum(item.value)", "count(item.value)") }} as decimal(24, 10)) as value,
-        cast({{ exact_quotient("sum(item.saturation_pct)", "count(item.saturation_pct)") }} as decimal(12, 4)) as saturation_pct
+        {{ exact_mean("item.value", "decimal(24, 10)") }} as value,
+        {{ exact_mean("item.saturation_pct", "decimal(12, 4)") }} as saturation_pct
     from section
     inner join {{ ref("int_water__period_item") }} as item
         on

@@ -67,14 +67,18 @@ missing as (
     group by found.point_code, found.period_kind, found.period_start_date
 ),
 
--- All five items or none: the weights of the index add up to one only together.
+-- All items of the index or none: its weights add up to one only together.
 trophic as (
     select
         item.point_code,
         item.period_kind,
         item.period_start_date,
         case
-            when count(*) = 5
+            when
+                count(*) = (
+                    select count(*) from {{ ref("water_tli") }} as due
+                    where {{ in_force("due", "max(item.day)") }}
+                )
                 then round_even(sum(tli.weight * 10 * (tli.constant + tli.slope * ln(item.value)))::decimal(18, 8), 2)
         end::decimal(8, 2) as tli
     from item
